@@ -1,0 +1,80 @@
+import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { instant, int64 } from "./columns.ts";
+
+/** The close of one cycle, with its two bounds. Written by cycle-close. */
+export const cycleRuns = sqliteTable("cycle_runs", {
+  /** `2026-10`. */
+  cycle: text("cycle").primaryKey(),
+  /** `waiting` for late writers and the aggregator, `closing` tenants, `sending` the outbox, `closed`. */
+  status: text("status", { enum: ["waiting", "closing", "sending", "closed"] }).notNull(),
+  /** Event time before this instant belongs to the cycle. */
+  eventTimeBound: instant("event_time_bound").notNull(),
+  /** Objects with a `usage_objects.seq` up to this belong to the close; null while waiting. */
+  storedSeqBound: integer("stored_seq_bound"),
+  tenantsPlanned: integer("tenants_planned").notNull().default(0),
+  tenantsClosed: integer("tenants_closed").notNull().default(0),
+  /** Last tenant id closed in order, where the next run carries on. */
+  tenantCursor: text("tenant_cursor"),
+  openedAt: instant("opened_at").notNull(),
+  boundedAt: instant("bounded_at"),
+  closedAt: instant("closed_at"),
+  traceId: text("trace_id"),
+  reportJson: text("report_json"),
+});
+
+/** What one tenant used and owes for one meter in one cycle. Written once, by cycle-close. */
+export const usageCycleTotals = sqliteTable(
+  "usage_cycle_totals",
+  {
+    tenantId: text("tenant_id").notNull(),
+    meterKey: text("meter_key").notNull(),
+    /** Cycle whose close bills the line. */
+    cycle: text("cycle").notNull(),
+    /** Equal to `cycle`, or the closed cycle that late usage corrects. */
+    correctedCycle: text("corrected_cycle").notNull(),
+    /** Quantity, allowance and quantity above it, in micro-units. */
+    qty: int64("qty").notNull(),
+    included: int64("included").notNull(),
+    overage: int64("overage").notNull(),
+    /** Price of the overage in minor units of `currency`. */
+    amountMinor: int64("amount_minor").notNull(),
+    currency: text("currency").notNull(),
+    /** Plan version and price that were applied, JSON. */
+    planSnapshotJson: text("plan_snapshot_json").notNull(),
+    /** SHA-256 over the rollup rows behind the total, hex. */
+    rollupDigest: text("rollup_digest").notNull(),
+    closedAt: instant("closed_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle] }),
+  ],
+);
+
+/** What Stripe must be told, with the stored time of the intent. Written by cycle-close. */
+export const stripeUsageOutbox = sqliteTable(
+  "stripe_usage_outbox",
+  {
+    tenantId: text("tenant_id").notNull(),
+    meterKey: text("meter_key").notNull(),
+    cycle: text("cycle").notNull(),
+    correctedCycle: text("corrected_cycle").notNull(),
+    mode: text("mode", { enum: ["meter_event", "invoice_item"] }).notNull(),
+    /** Derived from tenant, meter, cycle and corrected cycle; Stripe's identifier and idempotency key. */
+    identifier: text("identifier").notNull().unique(),
+    /** Arguments of the call, JSON. */
+    payloadJson: text("payload_json").notNull(),
+    status: text("status", { enum: ["pending", "sent", "rejected", "failed"] }).notNull(),
+    /** When the first call was about to be made; a retry older than 23 h looks up before it sends. */
+    intentAt: instant("intent_at"),
+    attempts: integer("attempts").notNull().default(0),
+    nextAttemptAt: instant("next_attempt_at").notNull(),
+    stripeId: text("stripe_id"),
+    error: text("error"),
+    traceId: text("trace_id"),
+    createdAt: instant("created_at").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle] }),
+  ],
+);

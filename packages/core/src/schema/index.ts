@@ -1,0 +1,8 @@
+export { exact, int64 } from "./columns.ts";
+export { cycleRuns, stripeUsageOutbox, usageCycleTotals } from "./cycle-close.ts";
+export { nodeMetricsRollups, nodes, scalingEvents, scalingRegions } from "./nodes.ts";
+export { dispatches, provisionJobs } from "./provisioning.ts";
+export { jobLeases, jobRuns, purgeRuns, purgeSteps } from "./purge-jobs.ts";
+export { meters, planMeters, plans, stripeEvents, stripeSubscriptions, tenantsMaster } from "./tenants.ts";
+export { auditDetails, auditLogs, funnelEvents, traceEvents } from "./trace-audit-funnel.ts";
+export { usageAdjustments, usageObjects, usageRollups } from "./usage.ts";

@@ -1,0 +1,18 @@
+import { sha256Hex } from "../auth.ts";
+
+/** The billable fact that an outbox row stands for. */
+export interface BillableFact {
+  tenantId: string;
+  meterKey: string;
+  cycle: string;
+  correctedCycle: string;
+}
+
+/**
+ * Identifier of a billable fact, `prego_` + 40 hex digits: the same for every attempt, different for every other fact
+ * (the parts are joined as a JSON array, so no two facts share a text). Fits Stripe's 100 characters.
+ */
+export async function billableIdentifier(fact: BillableFact): Promise<string> {
+  const text = JSON.stringify(["usage-v1", fact.tenantId, fact.meterKey, fact.cycle, fact.correctedCycle]);
+  return `prego_${(await sha256Hex(text)).slice(0, 40)}`;
+}

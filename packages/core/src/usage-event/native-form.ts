@@ -1,0 +1,101 @@
+import { sanitizeTraceIdValue } from "../trace-id.ts";
+import type { UsageEvent, UsageEventContext, UsageEventResult } from "./event.ts";
+import {
+  EVENT_ID_CHARS_MAX,
+  EVENT_PATH_CHARS_MAX,
+  EVENT_SOURCE_CHARS_MAX,
+  FieldErrors,
+  isHttpStatus,
+  isJsonObject,
+  isPrintableText,
+  readMeterKey,
+  readQuantity,
+  readTenantId,
+  readTimestamp,
+} from "./field-check.ts";
+
+/** Meter of an event that names none. */
+export const DEFAULT_METER_KEY = "api_requests";
+
+const FIELDS = [
+  "tenant_id",
+  "meter_key",
+  "qty",
+  "path",
+  "status",
+  "id",
+  "source",
+  "timestamp",
+  "correction",
+  "trace_id",
+] as const;
+const KNOWN_FIELDS: ReadonlySet<string> = new Set(FIELDS);
+const HARMLESS_NAME = /^[A-Za-z0-9_.-]{1,64}$/;
+
+type NativeForm = Partial<Record<(typeof FIELDS)[number], unknown>>;
+
+/**
+ * Checks one event of `POST /usage`: `{ tenant_id, meter_key?, qty?, path?, status?, id?, source?, timestamp?,
+ * correction?, trace_id? }`. An invalid trace id is dropped, every other fault is a reason to reject.
+ * @param value an element of what `parseExactJson` returned: a `qty` that is a plain JavaScript number is refused.
+ */
+export function parseUsageEvent(value: unknown, context: UsageEventContext): UsageEventResult {
+  const errors = new FieldErrors();
+  if (!isJsonObject(value)) {
+    errors.add("", "not_an_object", "a JSON object");
+    return { ok: false, errors: errors.list };
+  }
+  refuseUnknownFields(value, errors);
+  const event = readEvent(value, context, errors);
+  return errors.list.length === 0 && event !== undefined ? { ok: true, event } : { ok: false, errors: errors.list };
+}
+
+function refuseUnknownFields(value: Record<string, unknown>, errors: FieldErrors): void {
+  for (const name of Object.keys(value)) {
+    if (errors.full) return;
+    // A name that could be an attack on whoever reads the answer is not repeated in it.
+    if (!KNOWN_FIELDS.has(name)) {
+      errors.add(HARMLESS_NAME.test(name) ? `/${name}` : "", "unknown_field", "no such field");
+    }
+  }
+}
+
+function readEvent(form: NativeForm, context: UsageEventContext, errors: FieldErrors): UsageEvent | undefined {
+  const { correction = false, source = "", id, path, status } = form;
+  if (typeof correction !== "boolean") errors.add("/correction", "invalid_field", "true or false");
+  if (!isPrintableText(source, EVENT_SOURCE_CHARS_MAX)) {
+    errors.add("/source", "invalid_field", `at most ${EVENT_SOURCE_CHARS_MAX} printable characters`);
+  }
+  if (id !== undefined && (id === "" || !isPrintableText(id, EVENT_ID_CHARS_MAX))) {
+    errors.add("/id", "invalid_field", `1 to ${EVENT_ID_CHARS_MAX} printable characters`);
+  }
+  if (path !== undefined && !isPrintableText(path, EVENT_PATH_CHARS_MAX)) {
+    errors.add("/path", "invalid_field", `at most ${EVENT_PATH_CHARS_MAX} printable characters`);
+  }
+  if (status !== undefined && !isHttpStatus(status)) errors.add("/status", "invalid_field", "an HTTP status, 100 to 599");
+
+  const tenantId = readTenantId({ pointer: "/tenant_id", value: form.tenant_id }, errors);
+  const meterKey = readMeterKey({ pointer: "/meter_key", value: form.meter_key ?? DEFAULT_METER_KEY }, errors);
+  const quantity = readQuantity({ pointer: "/qty", value: form.qty }, correction === true, errors);
+  const timestampGiven = form.timestamp !== undefined;
+  const timestampMs = timestampGiven
+    ? readTimestamp({ pointer: "/timestamp", value: form.timestamp }, context.nowMs, errors)
+    : context.nowMs;
+  if (quantity === undefined || timestampMs === undefined || typeof source !== "string") return undefined;
+
+  const event: UsageEvent = {
+    tenantId,
+    meterKey,
+    ...quantity,
+    timestampMs,
+    timestampGiven,
+    source,
+    correction: correction === true,
+  };
+  if (typeof id === "string") event.id = id;
+  if (typeof path === "string") event.path = path;
+  if (typeof status === "number") event.status = status;
+  const traceId = sanitizeTraceIdValue(form.trace_id) ?? context.traceId;
+  if (traceId !== undefined) event.traceId = traceId;
+  return event;
+}
