@@ -20,8 +20,8 @@ export class ExactJsonError extends Error {
   }
 }
 
-/** Keys whose numbers are quantities: of the native form, and of a CloudEvent's data. */
-const QUANTITY_KEYS: ReadonlySet<string> = new Set(["qty", "value"]);
+/** Keys whose numbers are quantities unless said otherwise: of the native form, and of a CloudEvent's data. */
+export const QUANTITY_KEYS: ReadonlySet<string> = new Set(["qty", "value"]);
 
 type Reviver = (this: unknown, key: string, value: unknown) => unknown;
 

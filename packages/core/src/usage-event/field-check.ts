@@ -56,18 +56,16 @@ export interface Field {
   value: unknown;
 }
 
-/** Reads a tenant id; on anything else adds the reason and returns an empty text. */
-export function readTenantId({ pointer, value }: Field, errors: FieldErrors): string {
+/** Reads a tenant id; on anything else adds the reason and returns undefined. */
+export function readTenantId({ pointer, value }: Field, errors: FieldErrors): string | undefined {
   if (typeof value === "string" && isTenantId(value)) return value;
-  errors.add(pointer, "tenant_id_invalid", "a tenant id: 1 to 64 of A-Z a-z 0-9 _ -, first a letter or digit");
-  return "";
+  return errors.add(pointer, "tenant_id_invalid", "a tenant id: 1 to 64 of A-Z a-z 0-9 _ -, first a letter or digit");
 }
 
-/** Reads a meter key; on anything else adds the reason and returns an empty text. */
-export function readMeterKey({ pointer, value }: Field, errors: FieldErrors): string {
+/** Reads a meter key; on anything else adds the reason and returns undefined. */
+export function readMeterKey({ pointer, value }: Field, errors: FieldErrors): string | undefined {
   if (typeof value === "string" && isMeterKey(value)) return value;
-  errors.add(pointer, "meter_key_invalid", "a meter key: 1 to 64 of a-z 0-9 _ . and first a letter");
-  return "";
+  return errors.add(pointer, "meter_key_invalid", "a meter key: 1 to 64 of a-z 0-9 _ . and first a letter");
 }
 
 /** A quantity as text and in micro-units. */

@@ -46,6 +46,7 @@ export function parseUsageEvent(value: unknown, context: UsageEventContext): Usa
     return { ok: false, errors: errors.list };
   }
   refuseUnknownFields(value, errors);
+  checkLabels(value, errors);
   const event = readEvent(value, context, errors);
   return errors.list.length === 0 && event !== undefined ? { ok: true, event } : { ok: false, errors: errors.list };
 }
@@ -60,10 +61,12 @@ function refuseUnknownFields(value: Record<string, unknown>, errors: FieldErrors
   }
 }
 
-function readEvent(form: NativeForm, context: UsageEventContext, errors: FieldErrors): UsageEvent | undefined {
-  const { correction = false, source = "", id, path, status } = form;
-  if (typeof correction !== "boolean") errors.add("/correction", "invalid_field", "true or false");
-  if (!isPrintableText(source, EVENT_SOURCE_CHARS_MAX)) {
+function checkLabels(form: NativeForm, errors: FieldErrors): void {
+  const { correction, source, id, path, status } = form;
+  if (correction !== undefined && typeof correction !== "boolean") {
+    errors.add("/correction", "invalid_field", "true or false");
+  }
+  if (source !== undefined && !isPrintableText(source, EVENT_SOURCE_CHARS_MAX)) {
     errors.add("/source", "invalid_field", `at most ${EVENT_SOURCE_CHARS_MAX} printable characters`);
   }
   if (id !== undefined && (id === "" || !isPrintableText(id, EVENT_ID_CHARS_MAX))) {
@@ -73,24 +76,29 @@ function readEvent(form: NativeForm, context: UsageEventContext, errors: FieldEr
     errors.add("/path", "invalid_field", `at most ${EVENT_PATH_CHARS_MAX} printable characters`);
   }
   if (status !== undefined && !isHttpStatus(status)) errors.add("/status", "invalid_field", "an HTTP status, 100 to 599");
+}
 
+function readEvent(form: NativeForm, context: UsageEventContext, errors: FieldErrors): UsageEvent | undefined {
+  const { meter_key: meter = DEFAULT_METER_KEY, timestamp, source, id, path, status } = form;
+  const correction = form.correction === true;
   const tenantId = readTenantId({ pointer: "/tenant_id", value: form.tenant_id }, errors);
-  const meterKey = readMeterKey({ pointer: "/meter_key", value: form.meter_key ?? DEFAULT_METER_KEY }, errors);
-  const quantity = readQuantity({ pointer: "/qty", value: form.qty }, correction === true, errors);
-  const timestampGiven = form.timestamp !== undefined;
+  const meterKey = readMeterKey({ pointer: "/meter_key", value: meter }, errors);
+  const quantity = readQuantity({ pointer: "/qty", value: form.qty }, correction, errors);
+  const timestampGiven = timestamp !== undefined;
   const timestampMs = timestampGiven
-    ? readTimestamp({ pointer: "/timestamp", value: form.timestamp }, context.nowMs, errors)
+    ? readTimestamp({ pointer: "/timestamp", value: timestamp }, context.nowMs, errors)
     : context.nowMs;
-  if (quantity === undefined || timestampMs === undefined || typeof source !== "string") return undefined;
-
+  if (tenantId === undefined || meterKey === undefined || quantity === undefined || timestampMs === undefined) {
+    return undefined;
+  }
   const event: UsageEvent = {
     tenantId,
     meterKey,
     ...quantity,
     timestampMs,
     timestampGiven,
-    source,
-    correction: correction === true,
+    source: typeof source === "string" ? source : "",
+    correction,
   };
   if (typeof id === "string") event.id = id;
   if (typeof path === "string") event.path = path;
