@@ -1,4 +1,5 @@
 -- Nodes, their rolled-up metrics, and every scaling evaluation ("none" included).
+-- Effect on live rows: none, new tables. scaling_regions without a row means a region is never scaled.
 CREATE TABLE nodes (
   node_id TEXT PRIMARY KEY,
   region TEXT NOT NULL,

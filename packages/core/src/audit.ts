@@ -120,6 +120,10 @@ export function canonicalJson(value: unknown): string {
       return inner;
     }
     const record = inner as Record<string, unknown>;
-    return Object.fromEntries(Object.keys(record).toSorted().map((key) => [key, record[key]]));
+    return Object.fromEntries(
+      Object.keys(record)
+        .toSorted()
+        .map((key) => [key, record[key]]),
+    );
   });
 }

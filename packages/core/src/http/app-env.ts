@@ -25,7 +25,7 @@ export const createRuntime = (host: RuntimeHost): Runtime => ({
   now: () => host.Date.now(),
   randomBytes: (length) => host.crypto.getRandomValues(new Uint8Array(length)),
   write: (line) => host.console.log(line),
-  fetch: (input: RequestInfo | URL, init?: RequestInit) => host.fetch(input as RequestInfo, init),
+  fetch: (input: RequestInfo | URL, init?: RequestInit) => host.fetch(input, init),
 });
 
 /** Bindings and settings that every worker has. */

@@ -39,9 +39,10 @@ export function createApp<B extends SharedBindings>(worker: string, runtime: Run
 
   app.notFound((c) => {
     const allow = allowedMethods(app.routes, c.req.path);
-    const problem = allow.length === 0
-      ? new ProblemError("not_found")
-      : new ProblemError("method_not_allowed", { headers: { allow: allow.join(", ") } });
+    const problem =
+      allow.length === 0
+        ? new ProblemError("not_found")
+        : new ProblemError("method_not_allowed", { headers: { allow: allow.join(", ") } });
     return problemResponse(problem, c.get("traceId"));
   });
   return app;

@@ -17,7 +17,9 @@ export function listRoutes(routes: readonly RouteEntry[]): RouteEntry[] {
 
 /** Methods that exist for a concrete path, for the `Allow` header; empty when no route has this path. */
 export function allowedMethods(routes: readonly RouteEntry[], path: string): string[] {
-  const methods = listRoutes(routes).filter((route) => matchesPattern(route.path, path)).map((route) => route.method);
+  const methods = listRoutes(routes)
+    .filter((route) => matchesPattern(route.path, path))
+    .map((route) => route.method);
   return [...new Set(methods.includes("GET") ? [...methods, "HEAD"] : methods)].toSorted();
 }
 
@@ -26,6 +28,6 @@ function matchesPattern(pattern: string, path: string): boolean {
   const actual = path.split("/");
   return (
     expected.length === actual.length &&
-    expected.every((segment, index) => segment.startsWith(":") ? actual[index] !== "" : segment === actual[index])
+    expected.every((segment, index) => (segment.startsWith(":") ? actual[index] !== "" : segment === actual[index]))
   );
 }

@@ -45,9 +45,7 @@ export const usageCycleTotals = sqliteTable(
     rollupDigest: text("rollup_digest").notNull(),
     closedAt: instant("closed_at").notNull(),
   },
-  (table) => [
-    primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle] }),
-  ],
+  (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle] })],
 );
 
 /** What Stripe must be told, with the stored time of the intent. Written by cycle-close. */
@@ -74,7 +72,5 @@ export const stripeUsageOutbox = sqliteTable(
     createdAt: instant("created_at").notNull(),
     updatedAt: instant("updated_at").notNull(),
   },
-  (table) => [
-    primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle] }),
-  ],
+  (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle] })],
 );

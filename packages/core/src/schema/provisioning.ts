@@ -8,16 +8,7 @@ export const provisionJobs = sqliteTable("provision_jobs", {
   kind: text("kind", { enum: ["provision", "deprovision"] }).notNull(),
   /** `queued_capacity` waits for a node and is demand for the autoscaler. */
   status: text("status", {
-    enum: [
-      "queued",
-      "queued_capacity",
-      "dispatched",
-      "claimed",
-      "running",
-      "succeeded",
-      "failed",
-      "cancelled",
-    ],
+    enum: ["queued", "queued_capacity", "dispatched", "claimed", "running", "succeeded", "failed", "cancelled"],
   }).notNull(),
   /** Node chosen by placement; null while waiting for capacity. */
   nodeId: text("node_id"),

@@ -61,7 +61,5 @@ export const usageAdjustments = sqliteTable(
     events: integer("events").notNull(),
     createdAt: instant("created_at").notNull(),
   },
-  (table) => [
-    primaryKey({ columns: [table.tenantId, table.meterKey, table.correctedCycle, table.r2Key] }),
-  ],
+  (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.correctedCycle, table.r2Key] })],
 );

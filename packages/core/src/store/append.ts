@@ -6,9 +6,7 @@ import type { Database, Statement } from "./database.ts";
 export function appendAudit(db: Database, entries: readonly AuditEntry[]): Statement[] {
   return entries.flatMap(({ salt, detailJson, ...row }) => [
     db.insert(auditLogs).values(row),
-    db
-      .insert(auditDetails)
-      .values({ commitment: row.detailCommitment, tenantId: row.tenantId, salt, detailJson }),
+    db.insert(auditDetails).values({ commitment: row.detailCommitment, tenantId: row.tenantId, salt, detailJson }),
   ]);
 }
 

@@ -19,7 +19,10 @@ export const openDatabase = (binding: D1Database): Database => drizzle(binding);
  * Statements are built here because drizzle's own `batch` loses the parameters of `sql` templates.
  * @throws RangeError for an empty list or more than BATCH_STATEMENTS_MAX statements; D1's own error when one fails.
  */
-export async function commit(db: Database, statements: readonly Statement[]): Promise<D1Result<Record<string, unknown>>[]> {
+export async function commit(
+  db: Database,
+  statements: readonly Statement[],
+): Promise<D1Result<Record<string, unknown>>[]> {
   if (statements.length === 0 || statements.length > BATCH_STATEMENTS_MAX) {
     throw new RangeError(`a batch takes 1 to ${BATCH_STATEMENTS_MAX} statements, got ${statements.length}`);
   }

@@ -16,7 +16,12 @@ export function createJobLeases(db: Database): JobLeases {
         await commit(db, [
           db
             .insert(jobLeases)
-            .values({ job: claim.job, holder: claim.runId, fencingToken: 1, expiresAt: iso(claim.nowMs + claim.leaseMs) })
+            .values({
+              job: claim.job,
+              holder: claim.runId,
+              fencingToken: 1,
+              expiresAt: iso(claim.nowMs + claim.leaseMs),
+            })
             .onConflictDoUpdate({
               target: jobLeases.job,
               set: {

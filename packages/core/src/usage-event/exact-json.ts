@@ -34,7 +34,9 @@ type Reviver = (this: unknown, key: string, value: unknown) => unknown;
 export function parseExactJson(text: string, exactKeys: ReadonlySet<string> = QUANTITY_KEYS): unknown {
   refuseDeepNesting(text);
   const keepSource = (key: string, value: unknown, context: { source?: string }): unknown =>
-    typeof value === "number" && exactKeys.has(key) && context.source !== undefined ? new ExactNumber(context.source) : value;
+    typeof value === "number" && exactKeys.has(key) && context.source !== undefined
+      ? new ExactNumber(context.source)
+      : value;
   try {
     return JSON.parse(text, keepSource as Reviver) as unknown;
   } catch {

@@ -1,7 +1,7 @@
 import { isMeterKey, isTenantId } from "../id.ts";
 import { EVENT_AGE_MS_MAX, EVENT_AHEAD_MS_MAX } from "../limits.ts";
 import { parseInstant } from "../period.ts";
-import { parseQuantity } from "../quantity.ts";
+import { MICROS_PER_UNIT, parseQuantity } from "../quantity.ts";
 import type { UsageEventError, UsageRejection } from "./event.ts";
 import { ExactNumber } from "./exact-json.ts";
 
@@ -75,8 +75,12 @@ export interface ReadQuantity {
 }
 
 /** Reads a quantity by {@link checkQuantity}; absent is 1. On anything else adds the reason and returns undefined. */
-export function readQuantity({ pointer, value }: Field, correction: boolean, errors: FieldErrors): ReadQuantity | undefined {
-  if (value === undefined) return { qtyText: "1", qtyMicros: 1_000_000n };
+export function readQuantity(
+  { pointer, value }: Field,
+  correction: boolean,
+  errors: FieldErrors,
+): ReadQuantity | undefined {
+  if (value === undefined) return { qtyText: "1", qtyMicros: MICROS_PER_UNIT };
   const text = value instanceof ExactNumber ? value.source : value;
   const qtyMicros = typeof text === "string" ? checkQuantity(text, correction) : undefined;
   if (typeof text === "string" && qtyMicros !== undefined) return { qtyText: text, qtyMicros };

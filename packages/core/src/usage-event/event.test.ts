@@ -1,0 +1,68 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { eventContent, eventKey, type UsageEvent } from "./event.ts";
+
+const BASE: UsageEvent = {
+  tenantId: "t1",
+  meterKey: "api_requests",
+  qtyText: "1",
+  qtyMicros: 1_000_000n,
+  timestampMs: 1_795_000_000_000,
+  timestampGiven: true,
+  source: "gw",
+  id: "e1",
+  correction: false,
+};
+
+describe("the dedupe key", () => {
+  it("does not exist without an id", () => {
+    const { id: _id, ...withoutId } = BASE;
+    expect(eventKey(withoutId)).toBeUndefined();
+  });
+
+  it("does not depend on time, meter or quantity", () => {
+    const other = { ...BASE, timestampMs: 5, meterKey: "other", qtyText: "7", qtyMicros: 7_000_000n };
+    expect(eventKey(other)).toBe(eventKey(BASE));
+  });
+
+  it("tells a-b + c from a + b-c", () => {
+    expect(eventKey({ ...BASE, source: "a-b", id: "c" })).not.toBe(eventKey({ ...BASE, source: "a", id: "b-c" }));
+    expect(eventKey({ ...BASE, source: 'a","b', id: "c" })).not.toBe(eventKey({ ...BASE, source: "a", id: 'b","c' }));
+  });
+
+  it("is equal for two events only if tenant, source and id are", () => {
+    const part = fc.string({ unit: fc.constantFrom("a", "-", '"', ",", "\\", "[", "é"), maxLength: 4 });
+    const key = fc.record({ tenantId: part, source: part, id: part });
+    fc.assert(
+      fc.property(key, key, (left, right) => {
+        const isSame = left.tenantId === right.tenantId && left.source === right.source && left.id === right.id;
+        expect(eventKey({ ...BASE, ...left }) === eventKey({ ...BASE, ...right })).toBe(isSame);
+      }),
+    );
+  });
+});
+
+describe("the content of an event", () => {
+  it("is the same for one quantity in two writings", () => {
+    expect(eventContent({ ...BASE, qtyText: "1.000" })).toBe(eventContent(BASE));
+  });
+
+  it("leaves out the time of arrival and the trace id, which differ between a request and its repeat", () => {
+    const first: UsageEvent = { ...BASE, timestampGiven: false, traceId: "trace_1" };
+    const second: UsageEvent = { ...BASE, timestampGiven: false, timestampMs: 7, traceId: "trace_2" };
+    expect(eventContent(second)).toBe(eventContent(first));
+  });
+
+  it.each<Partial<UsageEvent>>([
+    { meterKey: "other" },
+    { qtyMicros: 1_000_001n },
+    { timestampMs: 1_795_000_000_001 },
+    { timestampGiven: false },
+    { path: "" },
+    { path: "/a" },
+    { status: 200 },
+    { correction: true },
+  ])("changes with %o", (change) => {
+    expect(eventContent({ ...BASE, ...change })).not.toBe(eventContent(BASE));
+  });
+});

@@ -1,0 +1,72 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "./source-files.ts";
+
+/** A file that breaks one rule, at a path where that rule applies, and the rule that must see it. */
+const PLANTED: readonly (readonly [string, string, string])[] = [
+  ["packages/core/src/clock.ts", "export const stamp = () => Date.now();\n", "no-ambient"],
+  ["packages/core/src/today.ts", "export const today = () => new Date();\n", "no-ambient"],
+  ["packages/core/src/dice.ts", "export const roll = () => Math.random();\n", "no-ambient"],
+  ["packages/core/src/call.ts", 'export const call = () => fetch("https://example.com");\n', "no-ambient"],
+  ["workers/cycle-close/src/plan.ts", "export const id = () => crypto.randomUUID();\n", "no-ambient"],
+  ["packages/core/src/money.ts", "export const half = (text: string) => parseFloat(text);\n", "no-float"],
+  ["packages/core/src/pricing/rate.ts", "export const rate = 0.5;\n", "no-float"],
+  ["workers/cycle-close/src/plan/line.ts", "export const amount = (n: bigint) => Number(n);\n", "no-float"],
+  [
+    "workers/autoscaler/src/run.ts",
+    'import { sql } from "drizzle-orm";\nexport const one = sql`1`;\n',
+    "no-restricted-imports",
+  ],
+  ["workers/autoscaler/src/peer.ts", 'export { plan } from "@prego/cycle-close/plan";\n', "no-restricted-imports"],
+  [
+    "workers/autoscaler/src/routes/raw.ts",
+    "export const db = (env: { DB: unknown }) => env.DB;\n",
+    "bindings-in-store",
+  ],
+  [
+    "workers/autoscaler/src/store.ts",
+    'import { drizzle } from "drizzle-orm/d1";\nexport const run = (d: D1Database) => {\n  drizzle(d).run("SELECT 1");\n};\n',
+    "no-floating-promises",
+  ],
+  ["workers/autoscaler/src/other.ts", "export default 1;\n", "no-default-export"],
+  ["workers/autoscaler/src/long.ts", Array.from({ length: 260 }, (_, n) => `export const line${n} = ${n};\n`).join(""), "max-lines"],
+];
+
+let folder: string;
+let report: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), "prego-lint-"));
+  for (const file of [".oxlintrc.json", "tsconfig.base.json", "packages/e2e/lint/house-rules.js"]) {
+    cpSync(path.join(ROOT, file), path.join(folder, file));
+  }
+  symlinkSync(path.join(ROOT, "workers/autoscaler/node_modules"), path.join(folder, "node_modules"));
+  for (const part of ["packages/core", "workers/autoscaler", "workers/cycle-close"]) {
+    mkdirSync(path.join(folder, part), { recursive: true });
+    writeFileSync(
+      path.join(folder, part, "tsconfig.json"),
+      '{"extends":"../../tsconfig.base.json","compilerOptions":{"types":["@cloudflare/workers-types"]},"include":["src"]}',
+    );
+  }
+  for (const [file, text] of PLANTED) {
+    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    writeFileSync(path.join(folder, file), text);
+  }
+  const { stdout } = spawnSync(path.join(ROOT, "node_modules/.bin/oxlint"), ["--type-aware", "--format", "unix"], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  report = stdout;
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+test.each(PLANTED)("the linter sees the fault planted in %s", (file, _text, rule) => {
+  const findings = report.split("\n").filter((line) => line.includes(`${file}:`) && line.includes(rule));
+  expect(findings, report).not.toEqual([]);
+});

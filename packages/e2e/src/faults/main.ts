@@ -1,0 +1,3 @@
+export { UsageBuffer } from "@prego/usage-writer/index";
+
+export default { fetch: () => new Response("not served", { status: 404 }) };

@@ -1,0 +1,107 @@
+import { createRandom } from "./object-id.ts";
+
+/**
+ * A number is an error answer. `hang` never answers, `dropped` breaks the connection before any effect,
+ * `lost_answer` after it, `slow` answers late.
+ */
+export type FaultStatus = number | "hang" | "dropped" | "lost_answer" | "slow";
+
+export interface Fault {
+  readonly method?: string;
+  /** Exact path, or a prefix that ends in `*`. Absent means every path. */
+  readonly path?: string;
+  readonly status: FaultStatus;
+  /** Matching calls that pass before the first one fails. Default 0. */
+  readonly skip?: number;
+  /** Calls that fail. Default 1. */
+  readonly times?: number;
+  /** Chance of failing in percent, drawn from the seed. Default 100. */
+  readonly percent?: number;
+  /** Keeps an error answer for its idempotency key. Default: a 500 is kept, others are not. */
+  readonly save?: boolean;
+  /** The effect happens although the answer is an error or never comes. Default false. */
+  readonly effect?: boolean;
+  readonly delay_ms?: number;
+  readonly retry_after_seconds?: number;
+}
+
+export interface FaultPlan {
+  readonly fail?: readonly Fault[];
+  readonly rate_limit?: {
+    readonly calls: number;
+    readonly window_ms: number;
+    readonly retry_after_seconds?: number;
+  };
+}
+
+export interface FaultTarget {
+  readonly method: string;
+  readonly path: string;
+  readonly isReplay: boolean;
+}
+
+export interface FaultBook {
+  plan(plan: FaultPlan): void;
+  /** The fault for this call, counted down. */
+  take(target: FaultTarget): Fault | undefined;
+  /** Seconds to wait when the window is full, else undefined. */
+  takeRateLimit(nowMs: number): number | undefined;
+  readonly taken: number;
+}
+
+export function createFaultBook(seed: number, initial: FaultPlan = {}): FaultBook {
+  const draw = createRandom(seed, 7);
+  let current = initial;
+  let armed = armFaults(initial);
+  let taken = 0;
+  let callTimes: number[] = [];
+  return {
+    plan: (plan) => {
+      current = plan;
+      armed = armFaults(plan);
+      callTimes = [];
+    },
+    take: (target) => {
+      for (const entry of armed) {
+        if (entry.left <= 0 || !matches(entry.fault, target)) continue;
+        if (entry.skip > 0) {
+          entry.skip -= 1;
+          continue;
+        }
+        if (draw(100) >= (entry.fault.percent ?? 100)) continue;
+        entry.left -= 1;
+        taken += 1;
+        return entry.fault;
+      }
+      return undefined;
+    },
+    takeRateLimit: (nowMs) => {
+      const limit = current.rate_limit;
+      if (limit === undefined) return undefined;
+      callTimes = callTimes.filter((at) => nowMs - at < limit.window_ms);
+      if (callTimes.length >= limit.calls) return limit.retry_after_seconds ?? 1;
+      callTimes.push(nowMs);
+      return undefined;
+    },
+    get taken() {
+      return taken;
+    },
+  };
+}
+
+export function isSavedFault(fault: Fault): boolean {
+  return typeof fault.status === "number" && (fault.save ?? fault.status === 500);
+}
+
+function armFaults(plan: FaultPlan): { fault: Fault; skip: number; left: number }[] {
+  return (plan.fail ?? []).map((fault) => ({ fault, skip: fault.skip ?? 0, left: fault.times ?? 1 }));
+}
+
+function matches(fault: Fault, target: FaultTarget): boolean {
+  // A replay never reaches the endpoint, so only the way there and back can fail.
+  if (target.isReplay && isSavedFault(fault)) return false;
+  if (fault.method !== undefined && fault.method.toUpperCase() !== target.method) return false;
+  const path = fault.path;
+  if (path === undefined) return true;
+  return path.endsWith("*") ? target.path.startsWith(path.slice(0, -1)) : target.path === path;
+}
