@@ -10,8 +10,8 @@ const RANDOM_BYTES = 10;
  * @throws RangeError for a time or an amount of random bytes outside of that.
  */
 export function encodeUlid(nowMs: number, random: Uint8Array): string {
-  if (!Number.isSafeInteger(nowMs) || nowMs < 0 || nowMs > TIME_MAX_MS)
-    throw new RangeError("time outside of ULID's 48 bits");
+  const isTime = Number.isSafeInteger(nowMs) && nowMs >= 0 && nowMs <= TIME_MAX_MS;
+  if (!isTime) throw new RangeError("time outside of ULID's 48 bits");
   if (random.length < RANDOM_BYTES) throw new RangeError("a ULID takes 10 random bytes");
   return encodeTime(nowMs) + encodeRandom(random);
 }

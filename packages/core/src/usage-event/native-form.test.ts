@@ -146,13 +146,15 @@ describe("a usage event", () => {
     ["path", ['/a\n{"tenant_id":"t2"}', "\u001b[31m", "x".repeat(513)]],
   ])("refuses text in %s that could break a record or is too long", (field, texts) => {
     for (const text of texts) {
-      expect(faultsOf(`"${field}":${JSON.stringify(text)}`), JSON.stringify(text)).toEqual([`/${field} invalid_field`]);
+      expect(faultsOf(`"${field}":${JSON.stringify(text)}`), `${field} ${JSON.stringify(text)}`).toEqual([
+        `/${field} invalid_field`,
+      ]);
     }
   });
 
   it.each(["id", "source", "path"])("refuses a %s that is not text", (field) => {
     for (const value of ["null", "5", "[]", "{}", "true"]) {
-      expect(faultsOf(`"${field}":${value}`), value).toEqual([`/${field} invalid_field`]);
+      expect(faultsOf(`"${field}":${value}`), `${field} ${value}`).toEqual([`/${field} invalid_field`]);
     }
   });
 

@@ -75,8 +75,9 @@ function checkLabels(form: NativeForm, errors: FieldErrors): void {
   if (path !== undefined && !isPrintableText(path, EVENT_PATH_CHARS_MAX)) {
     errors.add("/path", "invalid_field", `at most ${EVENT_PATH_CHARS_MAX} printable characters`);
   }
-  if (status !== undefined && !isHttpStatus(status))
+  if (status !== undefined && !isHttpStatus(status)) {
     errors.add("/status", "invalid_field", "an HTTP status, 100 to 599");
+  }
 }
 
 function readEvent(form: NativeForm, context: UsageEventContext, errors: FieldErrors): UsageEvent | undefined {

@@ -32,7 +32,11 @@ const PLANTED: readonly (readonly [string, string, string])[] = [
     "no-floating-promises",
   ],
   ["workers/autoscaler/src/other.ts", "export default 1;\n", "no-default-export"],
-  ["workers/autoscaler/src/long.ts", Array.from({ length: 260 }, (_, n) => `export const line${n} = ${n};\n`).join(""), "max-lines"],
+  [
+    "workers/autoscaler/src/long.ts",
+    Array.from({ length: 260 }, (_, n) => `export const line${n} = ${n};\n`).join(""),
+    "max-lines",
+  ],
 ];
 
 let folder: string;

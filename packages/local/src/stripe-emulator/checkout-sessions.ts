@@ -57,7 +57,9 @@ export function createCheckoutSession(context: EmulatorContext, params: Params):
     return { price: requireRecurring(requirePrice(context, line), line), quantity: line.integer("quantity") ?? 1 };
   });
   if (lines.length === 0) throw params.missing("line_items");
-  const data = params.object("subscription_data")?.accept(["metadata", "description", "trial_period_days", "trial_end"]);
+  const data = params
+    .object("subscription_data")
+    ?.accept(["metadata", "description", "trial_period_days", "trial_end"]);
   const id = context.createId("cs_test");
   const init = {
     id,
@@ -107,7 +109,10 @@ function listCheckoutSessions(context: EmulatorContext, params: Params): object 
 function expireSession(context: EmulatorContext, id: string): CheckoutSessionObject {
   const session = findCheckoutSession(context, id);
   if (session.status !== "open") {
-    throw createInvalidRequest({ message: "Only Checkout Sessions with a status of open can be expired.", isSaved: true });
+    throw createInvalidRequest({
+      message: "Only Checkout Sessions with a status of open can be expired.",
+      isSaved: true,
+    });
   }
   const expired: CheckoutSessionObject = { ...session, status: "expired", url: null };
   context.state.checkoutSessions.set(id, expired);

@@ -19,12 +19,15 @@ const answerTimeoutMs = 10_000;
 const retryWaitsMs = [1, 5, 30, 60, 180, 360, 720, 1_440, 1_440].map((minutes) => minutes * minuteMs);
 
 /** Sends everything that is due, in the configured order. With `all`, what still waits for its retry too. */
-export async function deliverPending(context: EmulatorContext, select: { all?: boolean } = {}): Promise<DeliveryReport> {
+export async function deliverPending(
+  context: EmulatorContext,
+  select: { all?: boolean } = {},
+): Promise<DeliveryReport> {
   reportMeterFailures(context);
   const nowMs = context.nowMs();
-  const due = [...context.state.deliveries.values()].flat().filter(
-    (delivery) => delivery.status === "pending" && (select.all === true || delivery.due_at_ms <= nowMs),
-  );
+  const due = [...context.state.deliveries.values()]
+    .flat()
+    .filter((delivery) => delivery.status === "pending" && (select.all === true || delivery.due_at_ms <= nowMs));
   const round = orderDeliveries(context, due);
   for (const delivery of round) await attemptDelivery(context, delivery);
   return {
@@ -33,6 +36,14 @@ export async function deliverPending(context: EmulatorContext, select: { all?: b
     failed: due.filter((delivery) => delivery.status === "failed").length,
     pending: due.filter((delivery) => delivery.status === "pending").length,
   };
+}
+
+/** Sends an event once more, delivered or not, as `stripe events resend` does. */
+export function resendEvent(context: EmulatorContext, eventId: string): void {
+  for (const delivery of context.state.deliveries.get(eventId) ?? []) {
+    delivery.status = "pending";
+    delivery.due_at_ms = context.nowMs();
+  }
 }
 
 function orderDeliveries(context: EmulatorContext, due: readonly Delivery[]): Delivery[] {

@@ -65,9 +65,7 @@ function createInvoiceItemObject(context: EmulatorContext, params: Params) {
     metadata: readMetadata(params),
     net_amount: line.amount,
     parent:
-      subscription === null
-        ? null
-        : { subscription_details: { subscription }, type: "subscription_details" as const },
+      subscription === null ? null : { subscription_details: { subscription }, type: "subscription_details" as const },
     period: readPeriod(context, params),
     pricing: line.pricing,
     proration: false,

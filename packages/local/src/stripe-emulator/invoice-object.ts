@@ -34,7 +34,7 @@ export function createInvoiceObject(context: EmulatorContext, init: InvoiceInit)
     amount_paid: 0,
     amount_remaining: total,
     attempt_count: 0,
-    attempted: false,
+    attempted: false as boolean,
     auto_advance: true,
     billing_reason: init.reason,
     collection_method: "charge_automatically",
@@ -105,7 +105,10 @@ function createPendingLine(context: EmulatorContext, invoice: string, item: Invo
     period: item.period,
     quantity: item.quantity,
     parent: {
-      invoice_item_details: { invoice_item: item.id, subscription: item.parent?.subscription_details.subscription ?? null },
+      invoice_item_details: {
+        invoice_item: item.id,
+        subscription: item.parent?.subscription_details.subscription ?? null,
+      },
       subscription_item_details: null,
       type: "invoice_item_details",
     },

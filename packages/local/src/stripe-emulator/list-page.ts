@@ -22,7 +22,10 @@ export interface ListSource<Item> {
 }
 
 /** One page in Stripe's order. Cursors are ids of the filtered list. */
-export function listPage<Item extends { readonly id: string }>(source: ListSource<Item>, params: Params): ListPage<Item> {
+export function listPage<Item extends { readonly id: string }>(
+  source: ListSource<Item>,
+  params: Params,
+): ListPage<Item> {
   const limit = readLimit(params);
   const items = [...source.items].toReversed();
   const after = params.text("starting_after");

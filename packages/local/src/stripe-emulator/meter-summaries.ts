@@ -25,7 +25,10 @@ export function summarizeMeterEvents(context: EmulatorContext, meter: MeterObjec
   }
   const grouping = params.choice("value_grouping_window", ["hour", "day"]);
   const stepSeconds = grouping === undefined ? minuteSeconds : windowSeconds[grouping];
-  const range = { start: readAligned(params, "start_time", stepSeconds), end: readAligned(params, "end_time", stepSeconds) };
+  const range = {
+    start: readAligned(params, "start_time", stepSeconds),
+    end: readAligned(params, "end_time", stepSeconds),
+  };
   const visible = findVisibleEvents(context, meter, customer).filter((event) => isWithin(event, range));
   const windows = grouping === undefined ? [range] : splitByWindow(visible, windowSeconds[grouping]);
   const items = windows

@@ -14,7 +14,6 @@ import type { StoredThinEvent } from "./thin-events.ts";
 import type { SubscriptionObject } from "./subscription-object.ts";
 import type { Delivery } from "./delivery-queue.ts";
 
-
 const mapNames = [
   "customers",
   "products",

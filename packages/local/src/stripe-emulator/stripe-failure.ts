@@ -82,8 +82,7 @@ export function createRateLimit(retryAfterSeconds: number): StripeFailure {
   return createInvalidRequest({
     status: 429,
     code: "rate_limit",
-    message:
-      "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits.",
+    message: "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits.",
     headers: { "retry-after": String(retryAfterSeconds), "stripe-rate-limited-reason": "global-rate" },
   });
 }

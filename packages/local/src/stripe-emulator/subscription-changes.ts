@@ -21,7 +21,10 @@ export function changeSubscription(
   const previous = pickPrevious(before, change);
   for (const type of nameChanges(before.status, after.status)) {
     // A deletion shows the final object only.
-    emitEvent(context, type === "customer.subscription.deleted" ? { type, object: after } : { type, object: after, previous });
+    emitEvent(
+      context,
+      type === "customer.subscription.deleted" ? { type, object: after } : { type, object: after, previous },
+    );
   }
   return after;
 }
@@ -58,7 +61,5 @@ function nameChanges(before: SubscriptionStatus, after: SubscriptionStatus): Eve
 
 function pickPrevious(before: SubscriptionObject, change: Partial<SubscriptionObject>): object {
   const names = Object.keys(change) as (keyof SubscriptionObject)[];
-  return Object.fromEntries(
-    names.filter((name) => before[name] !== change[name]).map((name) => [name, before[name]]),
-  );
+  return Object.fromEntries(names.filter((name) => before[name] !== change[name]).map((name) => [name, before[name]]));
 }

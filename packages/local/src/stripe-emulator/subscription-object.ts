@@ -42,7 +42,7 @@ export function createSubscriptionObject(context: EmulatorContext, init: Subscri
     billing_cycle_anchor: now,
     billing_mode: { flexible: null, type: "flexible" },
     cancel_at: null as number | null,
-    cancel_at_period_end: false,
+    cancel_at_period_end: false as boolean,
     canceled_at: null as number | null,
     cancellation_details: { comment: null, feedback: null, reason: null as string | null },
     collection_method: "charge_automatically",

@@ -128,17 +128,24 @@ function readPauseCollection(params: Params): Partial<SubscriptionObject> {
   if (params.raw("pause_collection") === "") return { pause_collection: null };
   const pause = params.object("pause_collection")?.accept(["behavior", "resumes_at"]);
   if (pause === undefined) return {};
-  return { pause_collection: { behavior: pause.requireText("behavior"), resumes_at: pause.integer("resumes_at") ?? null } };
+  return {
+    pause_collection: { behavior: pause.requireText("behavior"), resumes_at: pause.integer("resumes_at") ?? null },
+  };
 }
 
 /** An item with an id changes or goes; one without is added. */
-function replaceItems(context: EmulatorContext, before: SubscriptionObject, given: readonly Params[]): SubscriptionItemObject[] {
+function replaceItems(
+  context: EmulatorContext,
+  before: SubscriptionObject,
+  given: readonly Params[],
+): SubscriptionItemObject[] {
   const items = new Map(before.items.data.map((item) => [item.id, item]));
   for (const params of given) {
     params.accept(["id", "price", "quantity", "deleted"]);
     const id = params.text("id");
     const current = id === undefined ? undefined : items.get(id);
-    if (id !== undefined && current === undefined) throw createMissingResource("subscription_item", id, params.name("id"));
+    if (id !== undefined && current === undefined)
+      throw createMissingResource("subscription_item", id, params.name("id"));
     if (id !== undefined && params.boolean("deleted") === true) {
       items.delete(id);
       continue;

@@ -1,0 +1,82 @@
+import { LOCAL_SECRETS } from "./settings.ts";
+import { PRICES } from "./catalogue.ts";
+
+const DAY_MS = 86_400_000;
+const DAYS = 30;
+
+const TENANTS = [
+  { slug: "acme", plan: "starter", region: "eu", perDay: 90 },
+  { slug: "globex", plan: "starter", region: "us", perDay: 40 },
+  { slug: "initech", plan: "scale", region: "eu", perDay: 200 },
+] as const;
+
+/** What {@link loadDemoData} does its work with: the one origin, Stripe's control surface, and a look at the tenants. */
+export interface DemoDoors {
+  origin: string;
+  stripeUrl: string;
+  /** Lets webhooks and workflow runs happen. */
+  tick(): Promise<void>;
+  nowMs: number;
+}
+
+/**
+ * Three tenants on two plans with thirty days of usage, brought in through the front doors: checkouts, webhooks,
+ * workflow runs and POST /usage. Repeating it is harmless: slugs are unique and every event has its id.
+ */
+export async function loadDemoData(doors: DemoDoors): Promise<{ tenants: number; events: number }> {
+  for (const tenant of TENANTS) {
+    await postJson(`${doors.stripeUrl}/_emulator/checkout`, {
+      price: PRICES[tenant.plan],
+      email: `owner@${tenant.slug}.example`,
+      metadata: { slug: tenant.slug, plan: tenant.plan, region: tenant.region, trace_id: `trace_demo_${tenant.slug}` },
+    });
+  }
+  await doors.tick();
+  await doors.tick();
+  const known = await listTenants(doors.origin);
+  let events = 0;
+  for (const tenant of TENANTS) {
+    const tenantId = known.get(tenant.slug);
+    if (tenantId === undefined) throw new Error(`the checkout of ${tenant.slug} made no tenant`);
+    events += await reportMonth(doors, tenantId, tenant.perDay);
+  }
+  return { tenants: TENANTS.length, events };
+}
+
+async function listTenants(origin: string): Promise<Map<string, string>> {
+  const response = await fetch(`${origin}/internal/tenants`, {
+    headers: { authorization: `Bearer ${LOCAL_SECRETS.INTERNAL_API_KEY}` },
+  });
+  if (!response.ok) throw new Error(`GET /internal/tenants: ${response.status} ${await response.text()}`);
+  const { tenants } = (await response.json()) as { tenants: { tenant_id: string; slug: string }[] };
+  return new Map(tenants.map(({ slug, tenant_id }) => [slug, tenant_id]));
+}
+
+async function reportMonth(doors: DemoDoors, tenantId: string, perDay: number): Promise<number> {
+  const today = doors.nowMs - (doors.nowMs % DAY_MS);
+  for (let day = DAYS; day > 0; day -= 1) {
+    const dayMs = today - day * DAY_MS;
+    const events = Array.from({ length: perDay }, (_, index) => ({
+      tenant_id: tenantId,
+      meter_key: index % 8 === 0 ? "data_gb" : "api_requests",
+      qty: index % 8 === 0 ? `0.${String(100_000 + ((day * 7_919 + index * 104_729) % 800_000))}` : "1",
+      id: `demo-${new Date(dayMs).toISOString().slice(0, 10)}-${index}`,
+      source: "demo-data",
+      timestamp: new Date(dayMs + Math.floor((index * DAY_MS) / perDay)).toISOString(),
+    }));
+    await postJson(`${doors.origin}/usage`, events, LOCAL_SECRETS.USE_WRITER_SECRET);
+  }
+  return DAYS * perDay;
+}
+
+async function postJson(url: string, body: unknown, token?: string): Promise<void> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${(await response.text()).slice(0, 300)}`);
+}

@@ -1,0 +1,46 @@
+/** Events buffered in one object before it refuses more: about 40 flushes, an hour of R2 being away at 55 events/s. */
+export const BACKLOG_EVENTS_MAX = 200_000;
+/** Characters buffered in one object before it refuses more. They lie in its storage, not in memory. */
+export const BACKLOG_CHARS_MAX = 64 * 1024 * 1024;
+/** How long a refused sender is asked to wait: one attempt of the longest backoff. */
+export const BUSY_RETRY_AFTER_SECONDS = 60;
+
+/** Buffered events that start a flush at once. */
+export const FLUSH_EVENTS = 5_000;
+/** Buffered characters that start a flush at once. */
+export const FLUSH_CHARS = 1024 * 1024;
+/** Most characters of one flush: its texts and bytes are in memory together, at most 16 MB in UTF-8. */
+export const FLUSH_CHARS_MAX = 4 * 1024 * 1024;
+/** Most events of one flush: its ids make one row of at most 1.6 MB, below SQLite's 2 MB here. */
+export const FLUSH_EVENTS_MAX = 66_000;
+/** Objects put at the same time: a Worker has six connections that wait for an answer. */
+export const PUTS_AT_ONCE_MAX = 6;
+/** Longest wait between two attempts of a failing flush. */
+export const FLUSH_BACKOFF_MS_MAX = 60_000;
+
+/** Characters of one batch row. UTF-8 needs up to three bytes each, a row takes 2 MB. */
+export const BATCH_CHARS_MAX = 500_000;
+/** Longest time a commit waits for company. */
+export const GATHER_MS_MAX = 2;
+
+/** Recent ids held exactly in memory before the flushed ones move to sorted pages; 24 bytes each at half load. */
+export const HOT_IDS_MAX = 131_072;
+/** Ids of one sorted page: 192 KB, read whole when its filter says maybe. */
+export const PAGE_IDS = 8_192;
+/** Memory for the filters of pages, 25 million ids. Pages beyond it are read at each look-up: correct, and slow enough to see. */
+export const FILTER_BYTES_MAX = 32 * 1024 * 1024;
+/** How long an id is remembered: the oldest event that is taken, and a day for clocks and for the daily run. */
+export const DEDUPE_WINDOW_MS = 36 * 24 * 60 * 60 * 1_000;
+/** How often an object with ids looks after them. */
+export const MAINTENANCE_MS = 24 * 60 * 60 * 1_000;
+
+/** Shards of one tenant: each is a Durable Object of about 5,000 requests/s. */
+export const SHARDS_MAX = 64;
+/** How long an unknown tenant stays unknown: a new customer's first event must not fail for a minute. */
+export const UNKNOWN_TENANT_CACHE_MS = 1_000;
+/** How long the meters' own quantity properties may be cached. */
+export const METER_CACHE_MS = 60_000;
+/** Attempts at an object that reports a passing failure. */
+export const APPEND_ATTEMPTS_MAX = 3;
+/** Reasons listed in one problem. */
+export const PROBLEM_ERRORS_MAX = 100;
