@@ -1,5 +1,5 @@
 -- Nodes, their rolled-up metrics, and every scaling evaluation ("none" included).
--- Effect on live rows: none, new tables. scaling_regions without a row means a region is never scaled.
+-- Effect on live rows: none, new tables. A figure that a node does not report is null, never 0. scaling_regions without a row means a region is never scaled.
 CREATE TABLE nodes (
   node_id TEXT PRIMARY KEY,
   region TEXT NOT NULL,
@@ -22,10 +22,10 @@ CREATE TABLE node_metrics_rollups (
   cpu_avg REAL NOT NULL, cpu_p95 REAL NOT NULL,
   memory_avg REAL NOT NULL, memory_p95 REAL NOT NULL,
   disk_avg REAL NOT NULL, disk_p95 REAL NOT NULL,
-  load_avg REAL NOT NULL, load_p95 REAL NOT NULL,
-  error_rate_avg REAL NOT NULL, error_rate_p95 REAL NOT NULL,
-  latency_ms_avg REAL NOT NULL, latency_ms_p95 REAL NOT NULL,
-  tenant_count INTEGER NOT NULL,
+  load_avg REAL, load_p95 REAL,
+  error_rate_avg REAL, error_rate_p95 REAL,
+  latency_ms_avg REAL, latency_ms_p95 REAL,
+  tenant_count INTEGER,
   updated_at TEXT NOT NULL,
   PRIMARY KEY (node_id, window_start)
 ) STRICT, WITHOUT ROWID;

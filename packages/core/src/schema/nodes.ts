@@ -20,7 +20,7 @@ export const nodes = sqliteTable("nodes", {
   lastSeenAt: instant("last_seen_at"),
 });
 
-/** A node's metrics in one 10-minute window; percentages 0-100, latency in milliseconds. Written by autoscaler. */
+/** A node's metrics in one 10-minute window; percentages 0-100, latency in milliseconds; null where not reported. Written by autoscaler. */
 export const nodeMetricsRollups = sqliteTable(
   "node_metrics_rollups",
   {
@@ -37,14 +37,14 @@ export const nodeMetricsRollups = sqliteTable(
     memoryP95: real("memory_p95").notNull(),
     diskAvg: real("disk_avg").notNull(),
     diskP95: real("disk_p95").notNull(),
-    loadAvg: real("load_avg").notNull(),
-    loadP95: real("load_p95").notNull(),
-    errorRateAvg: real("error_rate_avg").notNull(),
-    errorRateP95: real("error_rate_p95").notNull(),
-    latencyMsAvg: real("latency_ms_avg").notNull(),
-    latencyMsP95: real("latency_ms_p95").notNull(),
+    loadAvg: real("load_avg"),
+    loadP95: real("load_p95"),
+    errorRateAvg: real("error_rate_avg"),
+    errorRateP95: real("error_rate_p95"),
+    latencyMsAvg: real("latency_ms_avg"),
+    latencyMsP95: real("latency_ms_p95"),
     /** Tenants on the node in the newest sample. */
-    tenantCount: integer("tenant_count").notNull(),
+    tenantCount: integer("tenant_count"),
     updatedAt: instant("updated_at").notNull(),
   },
   (table) => [primaryKey({ columns: [table.nodeId, table.windowStart] })],

@@ -66,8 +66,9 @@ describe("list pages", () => {
     expect(first.data).toHaveLength(10);
 
     const forward: string[] = [];
-    for await (const customer of stripe.customers.list({ email: "paged@example.com", limit: 5 }))
+    for await (const customer of stripe.customers.list({ email: "paged@example.com", limit: 5 })) {
       forward.push(customer.id);
+    }
     expect(forward).toEqual(ids);
 
     const last = ids.at(-1) as string;

@@ -28,8 +28,8 @@ export class Params {
   }
 
   /** Unknown names fail, so that a renamed parameter cannot be dropped in silence. */
-  accept<Name extends string>(names: readonly Name[]): this {
-    const unknown = this.names.find((name) => !(names as readonly string[]).includes(name));
+  accept(names: readonly string[]): this {
+    const unknown = this.names.find((name) => !names.includes(name));
     if (unknown !== undefined) {
       const param = this.name(unknown);
       throw createInvalidRequest({ code: "parameter_unknown", param, message: `Received unknown parameter: ${param}` });

@@ -144,8 +144,9 @@ function replaceItems(
     params.accept(["id", "price", "quantity", "deleted"]);
     const id = params.text("id");
     const current = id === undefined ? undefined : items.get(id);
-    if (id !== undefined && current === undefined)
+    if (id !== undefined && current === undefined) {
       throw createMissingResource("subscription_item", id, params.name("id"));
+    }
     if (id !== undefined && params.boolean("deleted") === true) {
       items.delete(id);
       continue;

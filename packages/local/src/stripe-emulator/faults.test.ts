@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createFaultBook } from "./faults.ts";
+import { catchStripeError, openTestAccount, type TestAccount } from "./test-account.ts";
+
+let account: TestAccount;
+
+beforeEach(async () => {
+  account = await openTestAccount();
+});
+
+afterEach(() => account.server.close());
+
+const create = (key: string) => account.stripe.customers.create({}, { idempotencyKey: key });
+const countCustomers = () => account.emulator.state.customers.size;
+
+describe("a saved 500", () => {
+  test("is replayed for its key until the key is forgotten", async () => {
+    account.emulator.setFaults({ fail: [{ method: "POST", path: "/v1/customers", status: 500 }] });
+    expect(await catchStripeError(create("key-500"))).toMatchObject({ statusCode: 500, type: "StripeAPIError" });
+    const replayed = await catchStripeError(create("key-500"));
+    expect(replayed).toMatchObject({ statusCode: 500 });
+    expect(replayed.headers?.["idempotent-replayed"]).toBe("true");
+    expect(countCustomers()).toBe(0);
+    account.clock.ms += 25 * 60 * 60 * 1_000;
+    await create("key-500");
+    expect(countCustomers()).toBe(1);
+  });
+
+  test("can hide work that was done", async () => {
+    account.emulator.setFaults({ fail: [{ status: 500, effect: true }] });
+    await catchStripeError(create("key-done"));
+    expect(await catchStripeError(create("key-done"))).toMatchObject({ statusCode: 500 });
+    expect(countCustomers()).toBe(1);
+  });
+});
+
+describe("a broken connection", () => {
+  test("after the effect leaves it done, and the same key finds it", async () => {
+    account.emulator.setFaults({ fail: [{ status: "lost_answer" }] });
+    expect(await catchStripeError(create("key-lost"))).toMatchObject({ type: "StripeConnectionError" });
+    expect(countCustomers()).toBe(1);
+    const found = await create("key-lost");
+    expect(account.emulator.state.customers.has(found.id)).toBe(true);
+    expect(countCustomers()).toBe(1);
+  });
+
+  test("after the effect doubles it for a new key", async () => {
+    account.emulator.setFaults({ fail: [{ status: "lost_answer" }] });
+    await catchStripeError(create("key-a"));
+    await create("key-b");
+    expect(countCustomers()).toBe(2);
+  });
+
+  test("before the effect leaves nothing behind", async () => {
+    account.emulator.setFaults({ fail: [{ status: "dropped" }] });
+    expect(await catchStripeError(create("key-drop"))).toMatchObject({ type: "StripeConnectionError" });
+    expect(countCustomers()).toBe(0);
+    await create("key-drop");
+    expect(countCustomers()).toBe(1);
+  });
+
+  test("can lose a replay on its way, too", async () => {
+    const first = await create("key-replay");
+    account.emulator.setFaults({ fail: [{ status: "lost_answer" }] });
+    expect(await catchStripeError(create("key-replay"))).toMatchObject({ type: "StripeConnectionError" });
+    expect((await create("key-replay")).id).toBe(first.id);
+  });
+
+  test("is healed by the client's own retry with its key", async () => {
+    account.emulator.setFaults({ fail: [{ status: "lost_answer" }] });
+    const patient = account.connect({ maxNetworkRetries: 1 });
+    await patient.customers.create({ email: "retry@example.com" });
+    expect(countCustomers()).toBe(1);
+  });
+});
+
+describe("other faults", () => {
+  test("hang until the client gives up, with no effect", async () => {
+    account.emulator.setFaults({ fail: [{ status: "hang" }] });
+    const impatient = account.connect({ timeout: 50 });
+    const error = await catchStripeError(impatient.customers.create({}));
+    expect(error.message).toContain("timeout");
+    expect(countCustomers()).toBe(0);
+  });
+
+  test("answer 503 once without keeping it", async () => {
+    account.emulator.setFaults({ fail: [{ status: 503 }] });
+    expect(await catchStripeError(create("key-503"))).toMatchObject({ statusCode: 503 });
+    await create("key-503");
+    expect(countCustomers()).toBe(1);
+  });
+
+  test("do not repeat an effect that a 503 hid", async () => {
+    account.emulator.setFaults({ fail: [{ status: 503, effect: true }] });
+    await catchStripeError(create("key-hidden"));
+    await create("key-hidden");
+    expect(countCustomers()).toBe(1);
+  });
+
+  test("answer 429 with Retry-After", async () => {
+    account.emulator.setFaults({ fail: [{ status: 429, retry_after_seconds: 3 }] });
+    const error = await catchStripeError(create("key-429"));
+    expect(error).toMatchObject({ statusCode: 429, type: "StripeRateLimitError" });
+    expect(error.headers?.["retry-after"]).toBe("3");
+  });
+
+  test("limit the rate by the emulator's clock", async () => {
+    account.emulator.setFaults({ rate_limit: { calls: 2, window_ms: 1_000 } });
+    await create("key-r1");
+    await create("key-r2");
+    expect(await catchStripeError(create("key-r3"))).toMatchObject({ statusCode: 429, code: "rate_limit" });
+    account.clock.ms += 1_000;
+    await create("key-r3");
+    expect(countCustomers()).toBe(3);
+  });
+
+  test("are planned over HTTP, for a path prefix, after some calls", async () => {
+    const fail = [{ method: "POST", path: "/v1/cust*", status: 503, skip: 1, times: 2 }];
+    const url = `${account.server.url}/_emulator/faults`;
+    await fetch(url, { method: "POST", body: JSON.stringify({ fail }) });
+    await create("key-1");
+    await account.stripe.customers.list();
+    expect(await catchStripeError(create("key-2"))).toMatchObject({ statusCode: 503 });
+    expect(await catchStripeError(create("key-2"))).toMatchObject({ statusCode: 503 });
+    await create("key-2");
+    expect(countCustomers()).toBe(2);
+    expect(account.emulator.countFaults()).toBe(2);
+  });
+
+  test("drawn by chance are the same for the same seed", () => {
+    const drawAll = (seed: number) => {
+      const book = createFaultBook(seed, { fail: [{ status: 500, percent: 40, times: 1_000 }] });
+      return Array.from({ length: 200 }, () => book.take({ method: "GET", path: "/", isReplay: false }) !== undefined);
+    };
+    expect(drawAll(3)).toEqual(drawAll(3));
+    expect(drawAll(3)).not.toEqual(drawAll(4));
+    const struck = drawAll(3).filter(Boolean).length;
+    expect(struck).toBeGreaterThan(50);
+    expect(struck).toBeLessThan(110);
+  });
+});

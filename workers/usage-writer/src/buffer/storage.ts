@@ -1,0 +1,211 @@
+import type { BatchRow, ReplayNote } from "./decide-group.ts";
+import type { PageEntry, SealedRun } from "./dedupe-index.ts";
+import type { BatchSize, FlushPlan } from "./flush-plan.ts";
+
+// batches: what is buffered, one row a commit. segments: ids of one flush. pages: sorted ids of many flushes, with their filter.
+// object: one row; `flushed_seq` keeps sequence numbers, and with them object names, from ever coming again.
+const TABLES = `
+CREATE TABLE IF NOT EXISTS object (
+  one INTEGER PRIMARY KEY, tenant_id TEXT NOT NULL, shard INTEGER NOT NULL, flushed_seq INTEGER NOT NULL,
+  plan_first INTEGER, plan_last INTEGER, maintained_ms INTEGER
+);
+CREATE TABLE IF NOT EXISTS batches (
+  seq INTEGER PRIMARY KEY, events INTEGER NOT NULL, chars INTEGER NOT NULL, ids BLOB NOT NULL, body TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS segments (seq INTEGER PRIMARY KEY, ids BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS pages (
+  page INTEGER PRIMARY KEY, run INTEGER NOT NULL, sealed_ms INTEGER NOT NULL, first BLOB NOT NULL, filter BLOB NOT NULL,
+  ids BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS replays (claim BLOB PRIMARY KEY, made_ms INTEGER NOT NULL, duplicates BLOB NOT NULL) WITHOUT ROWID;
+`;
+
+/** Whose object this is, and how far it got. */
+export interface ObjectRow {
+  tenantId: string;
+  shard: number;
+  flushedSeq: number;
+  plan: FlushPlan | undefined;
+  /** When ids were last looked after; undefined while there are none. */
+  maintainedMs: number | undefined;
+}
+
+/** A page as it is stored. */
+export interface PageRow {
+  first: Uint32Array;
+  filter: Uint32Array;
+  ids: Uint32Array;
+}
+
+type BufferColumn = { ids: ArrayBuffer };
+const words = (blob: ArrayBuffer): Uint32Array => new Uint32Array(blob);
+
+/** The SQLite side of a usage buffer: every statement it runs. */
+export class BufferStorage {
+  readonly #storage: DurableObjectStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+  }
+
+  get #sql(): SqlStorage {
+    return this.#storage.sql;
+  }
+
+  createTables(): void {
+    this.#sql.exec(TABLES);
+  }
+
+  findObject(): ObjectRow | undefined {
+    type Row = {
+      tenant_id: string;
+      shard: number;
+      flushed_seq: number;
+      plan_first: number | null;
+      plan_last: number | null;
+      maintained_ms: number | null;
+    };
+    const [row] = this.#sql.exec<Row>("SELECT * FROM object").toArray();
+    if (row === undefined) return undefined;
+    const { plan_first: first, plan_last: last } = row;
+    return {
+      tenantId: row.tenant_id,
+      shard: row.shard,
+      flushedSeq: row.flushed_seq,
+      plan: first === null || last === null ? undefined : { first, last },
+      maintainedMs: row.maintained_ms ?? undefined,
+    };
+  }
+
+  insertObject(tenantId: string, shard: number): void {
+    this.#sql.exec(
+      "INSERT INTO object (one, tenant_id, shard, flushed_seq) VALUES (1, ?, ?, 0)",
+      tenantId,
+      shard,
+    );
+  }
+
+  listBatches(): BatchSize[] {
+    return this.#sql.exec<{ seq: number; events: number; chars: number }>("SELECT seq, events, chars FROM batches ORDER BY seq").toArray();
+  }
+
+  *batchIds(): Iterable<Uint32Array> {
+    for (const { ids } of this.#sql.exec<BufferColumn>("SELECT ids FROM batches ORDER BY seq")) yield words(ids);
+  }
+
+  *segmentIds(): Iterable<Uint32Array> {
+    for (const { ids } of this.#sql.exec<BufferColumn>("SELECT ids FROM segments ORDER BY seq")) yield words(ids);
+  }
+
+  /** Writes a group's rows: all or none. */
+  insertGroup(firstSeq: number, rows: readonly BatchRow[], replays: readonly ReplayNote[], nowMs: number): void {
+    this.#storage.transactionSync(() => {
+      rows.forEach(({ events, chars, ids, body }, index) => {
+        this.#sql.exec(
+          "INSERT INTO batches (seq, events, chars, ids, body) VALUES (?, ?, ?, ?, ?)",
+          firstSeq + index,
+          events,
+          chars,
+          ids,
+          body,
+        );
+      });
+      for (const { claim, duplicates } of replays) {
+        this.#sql.exec(
+          "INSERT OR IGNORE INTO replays (claim, made_ms, duplicates) VALUES (?, ?, ?)",
+          claim,
+          nowMs,
+          duplicates,
+        );
+      }
+    });
+  }
+
+  findDuplicates(claim: Uint32Array): Uint32Array | undefined {
+    const [row] = this.#sql
+      .exec<{ duplicates: ArrayBuffer }>("SELECT duplicates FROM replays WHERE claim = ?", claim)
+      .toArray();
+    return row === undefined ? undefined : words(row.duplicates);
+  }
+
+  savePlan({ first, last }: FlushPlan): void {
+    this.#sql.exec("UPDATE object SET plan_first = ?, plan_last = ?", first, last);
+  }
+
+  readBodies({ first, last }: FlushPlan): string[] {
+    return this.#sql
+      .exec<{ body: string }>("SELECT body FROM batches WHERE seq BETWEEN ? AND ? ORDER BY seq", first, last)
+      .toArray()
+      .map(({ body }) => body);
+  }
+
+  readIds({ first, last }: FlushPlan): Uint32Array[] {
+    return this.#sql
+      .exec<BufferColumn>("SELECT ids FROM batches WHERE seq BETWEEN ? AND ? ORDER BY seq", first, last)
+      .toArray()
+      .map(({ ids }) => words(ids));
+  }
+
+  /** Ends a flush: the batches go, their ids stay. */
+  finishFlush({ first, last }: FlushPlan, ids: Uint32Array, nowMs: number): void {
+    this.#storage.transactionSync(() => {
+      if (ids.length > 0) this.#sql.exec("INSERT INTO segments (seq, ids) VALUES (?, ?)", last, ids);
+      this.#sql.exec("DELETE FROM batches WHERE seq BETWEEN ? AND ?", first, last);
+      this.#sql.exec(
+        "UPDATE object SET flushed_seq = ?, plan_first = NULL, plan_last = NULL, maintained_ms = coalesce(maintained_ms, ?)",
+        last,
+        nowMs,
+      );
+    });
+  }
+
+  /** Directory of the sealed pages, newest run first. */
+  listRuns(filterBytesMax: number): SealedRun[] {
+    type Row = { page: number; run: number; first: ArrayBuffer; filter: ArrayBuffer };
+    const runs = new Map<number, SealedRun>();
+    let filterBytes = 0;
+    for (const row of this.#sql.exec<Row>("SELECT page, run, first, filter FROM pages ORDER BY run DESC, page")) {
+      const run = runs.get(row.run) ?? { run: row.run, pages: [] };
+      const entry: PageEntry = { page: row.page, first: words(row.first) };
+      filterBytes += row.filter.byteLength;
+      if (filterBytes <= filterBytesMax) entry.filter = words(row.filter);
+      run.pages.push(entry);
+      runs.set(row.run, run);
+    }
+    return [...runs.values()];
+  }
+
+  readPage(page: number): Uint32Array {
+    return words(this.#sql.exec<BufferColumn>("SELECT ids FROM pages WHERE page = ?", page).one().ids);
+  }
+
+  /** Puts sealed pages in the place of all segments. */
+  replaceSegments(pages: readonly PageRow[], nowMs: number): void {
+    this.#storage.transactionSync(() => {
+      const { run } = this.#sql.exec<{ run: number }>("SELECT coalesce(max(run), 0) + 1 AS run FROM pages").one();
+      for (const { first, filter, ids } of pages) {
+        this.#sql.exec(
+          "INSERT INTO pages (run, sealed_ms, first, filter, ids) VALUES (?, ?, ?, ?, ?)",
+          run,
+          nowMs,
+          first,
+          filter,
+          ids,
+        );
+      }
+      this.#sql.exec("DELETE FROM segments");
+    });
+  }
+
+  /** Forgets ids that were sealed before an instant, and notes that ids were looked after. */
+  expireIds(beforeMs: number, nowMs: number): void {
+    this.#storage.transactionSync(() => {
+      this.#sql.exec("DELETE FROM pages WHERE sealed_ms < ?", beforeMs);
+      this.#sql.exec("DELETE FROM replays WHERE made_ms < ?", beforeMs);
+      this.#sql.exec(
+        "UPDATE object SET maintained_ms = CASE WHEN EXISTS (SELECT 1 FROM pages UNION ALL SELECT 1 FROM segments) THEN ? END",
+        nowMs,
+      );
+    });
+  }
+}
