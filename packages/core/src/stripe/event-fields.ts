@@ -53,8 +53,11 @@ const readRecord = (value: unknown): Record<string, unknown> =>
 const readWord = (value: unknown): string | undefined =>
   typeof value === "string" && WORD_PATTERN.test(value) ? value : undefined;
 
+/** End of the year 9999, the last that our timestamps can write. */
+const SECONDS_MAX = 253_402_300_799;
+
 const readSeconds = (value: unknown): number | undefined =>
-  typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+  typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= SECONDS_MAX ? value : undefined;
 
 /** Id of a reference: given as a text, or as the expanded or deleted object that has it. */
 export function readStripeId(value: unknown): string | undefined {

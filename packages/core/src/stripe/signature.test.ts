@@ -241,7 +241,7 @@ const SIGNATURES_AND_BODIES: Vector[] = [
   { title: "zeros", header: () => `t=${t},v1=${zeros}`, expected: "signature_mismatch" },
   {
     title: "reversed digits",
-    header: async () => `t=${t},v1=${[...(await digits())].toReversed().join("")}`,
+    header: async () => `t=${t},v1=${(await digits()).split("").toReversed().join("")}`,
     expected: "signature_mismatch",
   },
   {
@@ -292,7 +292,7 @@ const SIGNATURES_AND_BODIES: Vector[] = [
   },
 ];
 
-async function check({ header, body, secret, nowSeconds, expected }: Vector): Promise<void> {
+async function judge({ header, body, secret, nowSeconds }: Vector): Promise<Vector["expected"]> {
   const raw = body ?? EVENT;
   const verified = await verifyStripeWebhook({
     rawBody: typeof raw === "string" ? encoder.encode(raw) : raw,
@@ -300,20 +300,27 @@ async function check({ header, body, secret, nowSeconds, expected }: Vector): Pr
     secret: secret ?? { current: SECRET },
     nowMs: (nowSeconds ?? NOW_SECONDS) * 1_000 + 999,
   });
-  expect(verified.ok ? "ok" : verified.reason).toBe(expected);
+  return verified.ok ? "ok" : verified.reason;
 }
 
+const titled = (vectors: Vector[]) => vectors.map((vector) => [vector.title, vector] as const);
+
 describe("verifyStripeWebhook", () => {
-  it.each(ACCEPTED.map((vector) => [vector.title, vector] as const))("accepts %s", (_, vector) => check(vector));
-  it.each(SECRETS_AND_TIME.map((vector) => [vector.title, vector] as const))("refuses %s", (_, vector) =>
-    check(vector),
-  );
-  it.each(HEADERS.map((vector) => [vector.title, vector] as const))("refuses a header with %s", (_, vector) =>
-    check(vector),
-  );
-  it.each(SIGNATURES_AND_BODIES.map((vector) => [vector.title, vector] as const))("judges %s", (_, vector) =>
-    check(vector),
-  );
+  it.each(titled(ACCEPTED))("accepts %s", async (_, vector) => {
+    expect(await judge(vector)).toBe("ok");
+  });
+
+  it.each(titled(SECRETS_AND_TIME))("refuses %s", async (_, vector) => {
+    expect(await judge(vector)).toBe(vector.expected);
+  });
+
+  it.each(titled(HEADERS))("refuses a header with %s", async (_, vector) => {
+    expect(await judge(vector)).toBe(vector.expected);
+  });
+
+  it.each(titled(SIGNATURES_AND_BODIES))("judges %s", async (_, vector) => {
+    expect(await judge(vector)).toBe(vector.expected);
+  });
 
   it("is tried with at least 60 vectors", () => {
     const vectors = [...ACCEPTED, ...SECRETS_AND_TIME, ...HEADERS, ...SIGNATURES_AND_BODIES];

@@ -75,8 +75,8 @@ function parseSignatureHeader(header: string | null): { timestamp: number; canon
     if (scheme === "v1") signatures.push(value);
   }
   const [timestamp] = timestamps;
-  if (timestamp === undefined || timestamps.length !== 1 || !TIMESTAMP_PATTERN.test(timestamp))
-    return "header_malformed";
+  if (timestamps.length !== 1 || timestamp === undefined) return "header_malformed";
+  if (!TIMESTAMP_PATTERN.test(timestamp)) return "header_malformed";
   if (signatures.length === 0) return "signature_missing";
   if (signatures.length > WEBHOOK_SIGNATURES_MAX) return "too_many_signatures";
   if (!signatures.every((signature) => SIGNATURE_PATTERN.test(signature))) return "header_malformed";

@@ -42,7 +42,9 @@ describe("migrations", () => {
       .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
       .all();
     expect(tables.length).toBeGreaterThan(20);
-    expect(live.map((row) => row["name"]).toSorted()).toEqual(tables.map((table) => getTableName(table)).toSorted());
+    expect(live.map((row) => String(row["name"])).toSorted()).toEqual(
+      tables.map((table) => getTableName(table)).toSorted(),
+    );
     for (const table of tables) {
       const described = Object.values(getTableColumns(table)).map((column) => ({
         name: column.name,

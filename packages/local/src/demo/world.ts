@@ -47,11 +47,7 @@ export async function createWorld(): Promise<World> {
     deliverWebhooks: async () => {
       await stripe.deliverPending({ all: true });
     },
-    runWorkflows: async () => {
-      const runs = github.takeRuns();
-      for (const run of runs) await runner.run(run);
-      return runs.length;
-    },
+    runWorkflows: async () => (await runner.playQueued(github)).length,
     database,
     bucket,
     close: async () => {

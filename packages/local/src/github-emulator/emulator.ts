@@ -29,8 +29,8 @@ export interface GithubEmulator {
   fetch(request: Request): Promise<Response>;
   readonly state: GithubState;
   setFaults(plan: FaultPlan): void;
-  /** Runs that no runner has taken yet, oldest first. */
-  listQueued(): StoredRun[];
+  /** Hands the queued runs to a runner, oldest first, and marks them as in progress. */
+  takeRuns(): StoredRun[];
   snapshot(): string;
   restore(text: string): void;
 }
@@ -49,7 +49,7 @@ export function createGithubEmulator(options: GithubEmulatorOptions = {}): Githu
     fetch: async (request) => await app.fetch(request),
     state,
     setFaults: (plan) => scope.faults.plan(plan),
-    listQueued: () => [...state.runs.values()].filter((stored) => stored.run.status === "queued"),
+    takeRuns: () => takeRuns(state),
     snapshot: () => JSON.stringify({ runs: [...state.runs], runCount: state.runCount }),
     restore: (text) => restoreState(state, text),
   };
@@ -179,4 +179,10 @@ function restoreState(state: GithubState, text: string): void {
   state.runs.clear();
   for (const [id, stored] of saved.runs) state.runs.set(id, stored);
   state.runCount = saved.runCount;
+}
+
+function takeRuns(state: GithubState): StoredRun[] {
+  const queued = [...state.runs.values()].filter((stored) => stored.run.status === "queued");
+  for (const stored of queued) stored.run.status = "in_progress";
+  return queued;
 }

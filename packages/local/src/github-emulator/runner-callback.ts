@@ -16,7 +16,7 @@ export interface CallbackTarget {
   readonly seed?: number;
 }
 
-export interface Claim {
+interface Claim {
   readonly status: number;
   readonly token?: string;
   readonly job?: unknown;

@@ -1,5 +1,5 @@
-export type RunStatus = "queued" | "in_progress" | "completed";
-export type RunConclusion = "success" | "failure" | "cancelled" | null;
+type RunStatus = "queued" | "in_progress" | "completed";
+type RunConclusion = "success" | "failure" | "cancelled" | null;
 export type WorkflowInputs = Readonly<Record<string, string>>;
 
 /** A run as GitHub shows it. Its inputs are not part of the API's answer. */

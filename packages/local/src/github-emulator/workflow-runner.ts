@@ -26,7 +26,7 @@ export interface WorkflowRunnerOptions {
   readonly seed?: number;
 }
 
-export type RunEnd = "completed" | "failed" | "vanished" | "lost_claim" | "recorded" | "refused";
+type RunEnd = "completed" | "failed" | "vanished" | "lost_claim" | "recorded" | "refused";
 
 export interface PlayedRun {
   readonly run_id: string;
@@ -42,8 +42,8 @@ export interface PlayedRun {
 export interface WorkflowRunner {
   /** Plays one run and says how each time ended. */
   play(stored: StoredRun): Promise<PlayedRun[]>;
-  /** Plays every queued run of an emulator, oldest first. */
-  playQueued(emulator: { listQueued(): StoredRun[] }): Promise<PlayedRun[]>;
+  /** Takes and plays every queued run of an emulator. */
+  playQueued(emulator: { takeRuns(): StoredRun[] }): Promise<PlayedRun[]>;
   readonly played: readonly PlayedRun[];
 }
 
@@ -69,7 +69,7 @@ export function createWorkflowRunner(options: WorkflowRunnerOptions): WorkflowRu
     play,
     playQueued: async (emulator) => {
       const ends: PlayedRun[] = [];
-      for (const stored of emulator.listQueued()) ends.push(...(await play(stored)));
+      for (const stored of emulator.takeRuns()) ends.push(...(await play(stored)));
       return ends;
     },
     played,

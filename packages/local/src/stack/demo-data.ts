@@ -48,7 +48,7 @@ async function listTenants(origin: string): Promise<Map<string, string>> {
     headers: { authorization: `Bearer ${LOCAL_SECRETS.INTERNAL_API_KEY}` },
   });
   if (!response.ok) throw new Error(`GET /internal/tenants: ${response.status} ${await response.text()}`);
-  const { tenants } = (await response.json()) as { tenants: { tenant_id: string; slug: string }[] };
+  const { tenants } = await response.json<{ tenants: { tenant_id: string; slug: string }[] }>();
   return new Map(tenants.map(({ slug, tenant_id }) => [slug, tenant_id]));
 }
 

@@ -73,9 +73,9 @@ async function waitUntilReady(origin: string, server: ChildProcess): Promise<voi
 
 /** Once a second: webhooks and workflow runs happen; the first time round, demo data comes in. */
 function keepBusy(origin: string, emulators: Emulators): { stop(): void } {
-  let stopped = false;
+  const control = new AbortController();
   const run = async (): Promise<void> => {
-    const { tick } = emulators;
+    const tick = () => emulators.tick();
     if (emulators.stripe.state.customers.size === 0) {
       const { tenants, events } = await loadDemoData({
         origin,
@@ -85,18 +85,16 @@ function keepBusy(origin: string, emulators: Emulators): { stop(): void } {
       });
       console.log(`Demo data: ${tenants} tenants, ${events} usage events over thirty days.`);
     }
-    while (!stopped) {
+    while (!control.signal.aborted) {
       await tick().catch((error: unknown) => console.error(String(error)));
       await sleep(TICK_MS);
     }
   };
   run().catch((error: unknown) => {
-    if (!stopped) console.error(`Demo data could not be loaded: ${String(error)}`);
+    if (!control.signal.aborted) console.error(`Demo data could not be loaded: ${String(error)}`);
   });
   return {
-    stop: () => {
-      stopped = true;
-    },
+    stop: () => control.abort(),
   };
 }
 

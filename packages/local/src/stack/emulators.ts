@@ -47,7 +47,7 @@ export async function startEmulators(options: {
     githubUrl: githubServer.url,
     tick: async () => {
       await stripe.deliverPending();
-      for (const run of github.takeRuns()) await runner.run(run);
+      await runner.playQueued(github);
       save();
     },
     close: async () => {

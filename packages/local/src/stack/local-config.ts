@@ -16,7 +16,7 @@ export function writeLocalConfigs(folder: string, endpoints: Endpoints): string[
     const source = path.join(REPOSITORY_ROOT, "workers", worker);
     const local: TomlTable = {
       ...config,
-      main: path.join(source, String(config["main"])),
+      main: path.join(source, config["main"] as string),
       vars: { ...(config["vars"] as TomlTable | undefined), ...localVars(worker, endpoints) },
       secrets: { required: [...SECRETS_OF[worker]] },
       d1_databases: [

@@ -46,7 +46,7 @@ export interface EmulatorContext {
 
 export const noOrigin: CallOrigin = { requestId: null, idempotencyKey: null };
 
-export const defaultHabits: DeliveryHabits = {
+const defaultHabits: DeliveryHabits = {
   order: "created",
   duplicate_percent: 0,
   drop_percent: 0,

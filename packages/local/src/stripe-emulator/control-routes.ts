@@ -6,7 +6,7 @@ import { deliverPending, resendEvent } from "./delivery.ts";
 import type { DeliveryHabits, WebhookEndpoint } from "./delivery-queue.ts";
 import { emitEvent, type EventType } from "./events.ts";
 import type { FaultBook, FaultPlan } from "./faults.ts";
-import { createInvoice, settleInvoice, type Settlement } from "./invoice-changes.ts";
+import { createInvoice, payInvoice, settleInvoice, type Settlement } from "./invoice-changes.ts";
 import { Params } from "./params.ts";
 import { seedState, type StripeSeed } from "./seed.ts";
 import { describeState } from "./state-summary.ts";
@@ -38,6 +38,7 @@ export function createControlRoutes(context: EmulatorContext, faults: FaultBook)
   app.post("/subscriptions/:id", async (c) =>
     c.json(stepSubscription(context, c.req.param("id"), await c.req.json<SubscriptionStep>())),
   );
+  app.post("/invoices/:id/pay", (c) => c.json(payInvoice(context, c.req.param("id"))));
   app.post("/events", async (c) => {
     const { type, object } = await c.req.json<{ type: EventType; object: object }>();
     emitEvent(context, { type, object });

@@ -43,7 +43,7 @@ export function createStripeEmulator(options: StripeEmulatorOptions = {}): Strip
   const state = createState();
   const context = createContext(state, options);
   const faults = createFaultBook(context.seed, options.faults);
-  const app = createApp({ context, faults, keys: createKeyBook(state) });
+  const app = createApp({ context, faults, keys: createKeyBook(state), meterLocks: new Set() });
   return {
     fetch: async (request) => await app.fetch(request),
     state,

@@ -83,6 +83,14 @@ describe("other faults", () => {
     expect(countCustomers()).toBe(0);
   });
 
+  test("that hang leave the key free, and the effect found by it when there was one", async () => {
+    account.emulator.setFaults({ fail: [{ status: "hang", effect: true }] });
+    const impatient = account.connect({ timeout: 50 });
+    await catchStripeError(impatient.customers.create({}, { idempotencyKey: "key-hang" }));
+    await create("key-hang");
+    expect(countCustomers()).toBe(1);
+  });
+
   test("answer 503 once without keeping it", async () => {
     account.emulator.setFaults({ fail: [{ status: 503 }] });
     expect(await catchStripeError(create("key-503"))).toMatchObject({ statusCode: 503 });

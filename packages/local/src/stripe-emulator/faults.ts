@@ -4,7 +4,7 @@ import { createRandom } from "./object-id.ts";
  * A number is an error answer. `hang` never answers, `dropped` breaks the connection before any effect,
  * `lost_answer` after it, `slow` answers late.
  */
-export type FaultStatus = number | "hang" | "dropped" | "lost_answer" | "slow";
+type FaultStatus = number | "hang" | "dropped" | "lost_answer" | "slow";
 
 export interface Fault {
   readonly method?: string;
@@ -34,7 +34,7 @@ export interface FaultPlan {
   };
 }
 
-export interface FaultTarget {
+interface FaultTarget {
   readonly method: string;
   readonly path: string;
   readonly isReplay: boolean;

@@ -1,6 +1,6 @@
 import type Stripe from "stripe";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { catchStripeError, openTestAccount, type TestAccount } from "./test-account.ts";
+import { catchStripeError, openGate, openTestAccount, type TestAccount } from "./test-account.ts";
 
 let account: TestAccount;
 let stripe: Stripe;
@@ -95,18 +95,4 @@ describe("an idempotency key", () => {
 function readHeaders(answer: { lastResponse: unknown }): Record<string, string | undefined> {
   const { headers } = answer.lastResponse as { headers: Headers | Record<string, string> };
   return headers instanceof Headers ? Object.fromEntries(headers) : headers;
-}
-
-/** A wait that the test ends, and a promise that tells when the call is in it. */
-function openGate(): { wait: () => Promise<void>; reached: Promise<void>; open: () => void } {
-  const arrival = Promise.withResolvers<void>();
-  const release = Promise.withResolvers<void>();
-  return {
-    wait: async () => {
-      arrival.resolve();
-      await release.promise;
-    },
-    reached: arrival.promise,
-    open: release.resolve,
-  };
 }

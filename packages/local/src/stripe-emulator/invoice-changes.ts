@@ -56,6 +56,9 @@ export function settleInvoice(context: EmulatorContext, id: string, settlement: 
 
 export function payInvoice(context: EmulatorContext, id: string): InvoiceObject {
   const invoice = findInvoice(context, id);
+  if (invoice.status !== "open") {
+    throw createInvalidRequest({ message: `Invoice is ${invoice.status}, only open ones are paid.` });
+  }
   return changeInvoice(context, id, {
     change: {
       status: "paid",

@@ -6,7 +6,7 @@ import type { SubscriptionItemObject, SubscriptionObject } from "./subscription-
 import type { Wire } from "./wire.ts";
 
 export type InvoiceObject = ReturnType<typeof createInvoiceObject>;
-export type InvoiceStatus = "draft" | "open" | "paid" | "uncollectible" | "void";
+type InvoiceStatus = "draft" | "open" | "paid" | "uncollectible" | "void";
 export type BillingReason = "subscription_create" | "subscription_cycle";
 
 export interface InvoiceInit {

@@ -3,6 +3,7 @@ import type { StripeApi } from "./api.ts";
 import type { EmulatorContext } from "./context.ts";
 import type { MeterObject } from "./meters.ts";
 import type { Params } from "./params.ts";
+import { recordMeterEvent } from "./state.ts";
 import { createInvalidRequest } from "./stripe-failure.ts";
 import type { Wire } from "./wire.ts";
 
@@ -71,7 +72,7 @@ function receiveMeterEvent(context: EmulatorContext, params: Params): object {
     const { code, message } = verdict;
     context.state.meterFailures.push({ identifier, meter: meter?.id ?? null, code, message, at_ms: atMs });
   }
-  context.state.meterEvents.push({
+  recordMeterEvent(context.state, {
     identifier,
     event_name: eventName,
     meter: meter?.id ?? null,

@@ -39,12 +39,8 @@ export function summarizeMeterEvents(context: EmulatorContext, meter: MeterObjec
 
 function findVisibleEvents(context: EmulatorContext, meter: MeterObject, customer: string): ReceivedMeterEvent[] {
   const countedUntilMs = context.nowMs() - (context.options.meterLagMs ?? 0);
-  return context.state.meterEvents.filter(
-    (event) =>
-      event.is_counted &&
-      event.meter === meter.id &&
-      event.customer === customer &&
-      event.received_at_ms <= countedUntilMs,
+  return (context.state.countedUsage.get(customer) ?? []).filter(
+    (event) => event.meter === meter.id && event.received_at_ms <= countedUntilMs,
   );
 }
 

@@ -1,6 +1,6 @@
 import type Stripe from "stripe";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { catchStripeError, createMeter, openTestAccount, startMs, type TestAccount } from "./test-account.ts";
+import { catchStripeError, createMeter, openGate, openTestAccount, startMs, type TestAccount } from "./test-account.ts";
 
 let account: TestAccount;
 let stripe: Stripe;
@@ -120,6 +120,25 @@ describe("meter events", () => {
     expect(await catchStripeError(report({ identifier: "x".repeat(101) }))).toMatchObject({ param: "identifier" });
   });
 
+  test("of one customer and meter are limited to one at a time", async () => {
+    await account.server.close();
+    const gate = openGate();
+    account = await openTestAccount({ sleep: gate.wait });
+    stripe = account.stripe;
+    customer = (await stripe.customers.create({})).id;
+    const other = (await stripe.customers.create({})).id;
+    meter = await createMeter(stripe);
+    account.emulator.setFaults({ fail: [{ method: "POST", status: "slow" }] });
+    const first = report({ identifier: "id-1" });
+    await gate.reached;
+    expect(await catchStripeError(report({ identifier: "id-2" }))).toMatchObject({ statusCode: 429 });
+    await report({ identifier: "id-3", customer: other });
+    gate.open();
+    await first;
+    await report({ identifier: "id-2" });
+    expect(await sumUsage()).toEqual([10]);
+  });
+
   test("show in the summaries only after the configured delay", async () => {
     await account.server.close();
     account = await openTestAccount({ meterLagMs: 60_000 });
@@ -163,6 +182,13 @@ describe("late meter errors", () => {
     expect(event?.type).toBe("v1.billing.meter.no_meter_found");
     expect(event).not.toHaveProperty("related_object");
     expect(event?.data.reason.error_types[0]?.code).toBe("no_meter");
+  });
+
+  test("that do not exist answer 404", async () => {
+    expect(await catchStripeError(stripe.v2.core.events.retrieve("evt_none"))).toMatchObject({
+      statusCode: 404,
+      code: "not_found",
+    });
   });
 
   test("tell an archived meter", async () => {

@@ -9,7 +9,6 @@ export interface ReceivedCall extends StripeCall {
   /** The Idempotency-Key of a POST; other methods ignore it. */
   readonly key: string | null;
   readonly fingerprint: string;
-  readonly signal: AbortSignal;
 }
 
 export function checkSecretKey(request: Request, accepted: readonly string[] | undefined): void {
@@ -44,7 +43,6 @@ export async function readCall(
     params: new Params(values),
     key: request.method === "POST" ? request.headers.get("idempotency-key") : null,
     fingerprint,
-    signal: request.signal,
   };
 }
 

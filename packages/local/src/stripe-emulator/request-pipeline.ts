@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { ConnectionDropped } from "../emulator-server.ts";
 import type { StripeHandler } from "./api.ts";
 import { apiVersion, noOrigin, type EmulatorContext } from "./context.ts";
+import { nameMeterLock } from "./meter-lock.ts";
 import { expandFields } from "./expand.ts";
 import { createServerFailure, createRateLimit, StripeFailure } from "./stripe-failure.ts";
 import { isSavedFault, type Fault, type FaultBook } from "./faults.ts";
@@ -12,6 +13,8 @@ export interface Pipeline {
   readonly context: EmulatorContext;
   readonly faults: FaultBook;
   readonly keys: KeyBook;
+  /** Customer and meter of each meter event in flight. */
+  readonly meterLocks: Set<string>;
 }
 
 interface Answer {
@@ -19,6 +22,10 @@ interface Answer {
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly isSaved: boolean;
+}
+
+class AnswerHangs extends Error {
+  override readonly name = "AnswerHangs";
 }
 
 /** Runs one API call: credentials, limit, faults, idempotency key, handler. */
@@ -29,10 +36,26 @@ export async function answerCall(pipeline: Pipeline, request: Request, handler: 
     const waitSeconds = pipeline.faults.takeRateLimit(pipeline.context.nowMs());
     if (waitSeconds !== undefined) throw createRateLimit(waitSeconds);
     const call = await readCall(request, { id, requestId });
-    return await runKeyed(pipeline, call, handler);
+    return await runLocked(pipeline, call, handler);
   } catch (error) {
+    // Only the way back hangs: by now the key and the meter are free for a retry.
+    if (error instanceof AnswerHangs) await untilAborted(request.signal);
+    if (error instanceof AnswerHangs) throw new ConnectionDropped("the caller gave up on a hanging answer");
     if (!(error instanceof StripeFailure)) throw error;
     return respond(describeFailure(error), { requestId, key: null });
+  }
+}
+
+/** Stripe takes one meter event at a time for a customer and meter; a second one in flight is limited. */
+async function runLocked(pipeline: Pipeline, call: ReceivedCall, handler: StripeHandler): Promise<Response> {
+  const lock = nameMeterLock(call);
+  if (lock === undefined) return await runKeyed(pipeline, call, handler);
+  if (pipeline.meterLocks.has(lock)) throw createRateLimit(1);
+  pipeline.meterLocks.add(lock);
+  try {
+    return await runKeyed(pipeline, call, handler);
+  } finally {
+    pipeline.meterLocks.delete(lock);
   }
 }
 
@@ -93,7 +116,7 @@ async function passFault(
     return respond(run(), call);
   }
   if (fault.status === "lost_answer" || fault.effect === true) run();
-  if (fault.status === "hang") await untilAborted(call.signal);
+  if (fault.status === "hang") throw new AnswerHangs();
   if (typeof fault.status !== "number") throw new ConnectionDropped("the connection was dropped by a fault");
   return respond(describeFault(fault), call);
 }

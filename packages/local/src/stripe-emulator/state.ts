@@ -57,6 +57,8 @@ export interface StripeState {
   readonly deliveries: Map<string, Delivery[]>;
   readonly savedAnswers: Map<string, SavedAnswer>;
   meterEvents: ReceivedMeterEvent[];
+  /** The counted ones by customer, so that a summary need not read them all. */
+  readonly countedUsage: Map<string, ReceivedMeterEvent[]>;
   meterFailures: MeterFailure[];
   objectCount: number;
   requestCount: number;
@@ -83,10 +85,20 @@ export function restoreState(state: StripeState, text: string): void {
     map.clear();
     for (const [id, value] of saved.maps[name] ?? []) map.set(id, value);
   }
-  state.meterEvents = saved.meterEvents;
+  state.meterEvents = [];
+  state.countedUsage.clear();
+  for (const event of saved.meterEvents) recordMeterEvent(state, event);
   state.meterFailures = saved.meterFailures;
   state.objectCount = saved.objectCount;
   state.requestCount = saved.requestCount;
+}
+
+export function recordMeterEvent(state: StripeState, event: ReceivedMeterEvent): void {
+  state.meterEvents.push(event);
+  if (!event.is_counted || event.customer === null) return;
+  const counted = state.countedUsage.get(event.customer);
+  if (counted === undefined) state.countedUsage.set(event.customer, [event]);
+  else counted.push(event);
 }
 
 type MapName = (typeof mapNames)[number];
@@ -97,5 +109,5 @@ interface SavedState extends Omit<StripeState, MapName> {
 }
 
 function createCounts(): Omit<StripeState, MapName> {
-  return { meterEvents: [], meterFailures: [], objectCount: 0, requestCount: 0 };
+  return { meterEvents: [], countedUsage: new Map(), meterFailures: [], objectCount: 0, requestCount: 0 };
 }

@@ -102,7 +102,7 @@ export function wrapItems(subscription: string, items: SubscriptionItemObject[])
 }
 
 /** The end of a period that starts at `seconds`; a month's end is clamped as in a calendar. */
-export function addInterval(seconds: number, recurring: PriceObject["recurring"]): number {
+function addInterval(seconds: number, recurring: PriceObject["recurring"]): number {
   const count = recurring?.interval_count ?? 1;
   const interval = recurring?.interval ?? "month";
   if (interval === "day" || interval === "week") return seconds + count * (interval === "week" ? 7 : 1) * 86_400;

@@ -6,7 +6,7 @@ import { createStripeEmulator, type StripeEmulator } from "./emulator.ts";
 export const startMs = Date.UTC(2026, 10, 21);
 export const webhookSecret = "whsec_test_of_the_emulator";
 
-export interface TestClock {
+interface TestClock {
   ms: number;
 }
 
@@ -92,4 +92,18 @@ export async function catchStripeError(call: Promise<unknown>): Promise<Stripe.e
   );
   if (outcome instanceof Stripe.errors.StripeError) return outcome;
   throw new Error(`expected a Stripe error, got ${String(outcome)}`);
+}
+
+/** A wait that the test ends, and a promise that tells when the call is in it. */
+export function openGate(): { wait: () => Promise<void>; reached: Promise<void>; open: () => void } {
+  const arrival = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  return {
+    wait: async () => {
+      arrival.resolve();
+      await release.promise;
+    },
+    reached: arrival.promise,
+    open: release.resolve,
+  };
 }

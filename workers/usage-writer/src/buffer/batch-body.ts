@@ -18,7 +18,7 @@ export function formatBatchBody(hours: Iterable<HourLines>): string {
  */
 export function parseBatchBody(body: string): HourLines[] {
   const hours: HourLines[] = [];
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const headEnd = body.indexOf("\n", at);
     const [hour, events, chars] = body.slice(at, headEnd).split(" ");
     if (headEnd === -1 || hour === undefined || chars === undefined) throw new Error("a batch row is damaged");

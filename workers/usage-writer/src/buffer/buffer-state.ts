@@ -1,5 +1,6 @@
 import { BACKLOG_CHARS_MAX, BACKLOG_EVENTS_MAX, FILTER_BYTES_MAX } from "../limits.ts";
 import { DedupeIndex } from "./dedupe-index.ts";
+import type { FreshEvents } from "./flush-plan.ts";
 import type { ObjectRow, BufferStorage } from "./storage.ts";
 
 /** What an object keeps in memory; all of it can be rebuilt from storage. */
@@ -11,19 +12,22 @@ export interface BufferState {
   chars: number;
   /** Events of requests that wait for the next commit. */
   waitingEvents: number;
+  /** What came in since the last flush began; this alone says when the next one is due. */
+  fresh: FreshEvents;
   index: DedupeIndex;
 }
 
 /** Rebuilds the state of an object from its rows. */
-export function loadState(storage: BufferStorage, object: ObjectRow): BufferState {
-  const batches = storage.listBatches();
+export function loadState(storage: BufferStorage, object: ObjectRow, nowMs: number): BufferState {
+  const { last, events, chars } = storage.sumBatches();
   return {
     tenantId: object.tenantId,
     shard: object.shard,
-    nextSeq: (batches.at(-1)?.seq ?? object.flushedSeq) + 1,
-    events: batches.reduce((sum, { events }) => sum + events, 0),
-    chars: batches.reduce((sum, { chars }) => sum + chars, 0),
+    nextSeq: (last ?? object.flushedSeq) + 1,
+    events,
+    chars,
     waitingEvents: 0,
+    fresh: { events, chars, sinceMs: last !== undefined ? nowMs : undefined },
     index: loadIndex(storage),
   };
 }

@@ -3,6 +3,7 @@ import { type AppendRequest, type AppendResult, ID_WORDS, STATUS_CODES } from ".
 import { formatBatchBody, type HourLines } from "./batch-body.ts";
 import type { DedupeIndex } from "./dedupe-index.ts";
 import { DigestTable, hasId } from "./digest-table.ts";
+import { compareIds } from "./segment.ts";
 
 /** One row of buffered events. */
 export interface BatchRow {
@@ -46,7 +47,8 @@ export function decideGroup(
     const statuses = request.lines.map((_, position) => decideEvent(index, request, position, rows)).join("");
     if (claim === undefined) return { v: 1, kind: "done", statuses };
     if (known === "same") {
-      return { v: 1, kind: "done", statuses: replayStatuses(request, statuses, findDuplicates(claim)) };
+      const noted = replays.find((note) => compareIds(note.claim, 0, claim, 0) === 0)?.duplicates;
+      return { v: 1, kind: "done", statuses: replayStatuses(request, statuses, noted ?? findDuplicates(claim)) };
     }
     index.hot.add(claim, 0);
     rows.addId(claim, 0);

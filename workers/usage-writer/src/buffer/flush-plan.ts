@@ -17,16 +17,14 @@ const HOUR_MS = 3_600_000;
 const BACKOFF_MS_MIN = 1_000;
 
 /** The oldest batches that fit into one flush, at least one; undefined if there are none. */
-export function planFlush(batches: readonly BatchSize[]): FlushPlan | undefined {
-  const [oldest] = batches;
-  if (oldest === undefined) return undefined;
-  const plan = { first: oldest.seq, last: oldest.seq };
-  let { events, chars } = oldest;
-  for (const batch of batches.slice(1)) {
-    events += batch.events;
-    chars += batch.chars;
-    if (events > FLUSH_EVENTS_MAX || chars > FLUSH_CHARS_MAX) break;
-    plan.last = batch.seq;
+export function planFlush(batches: Iterable<BatchSize>): FlushPlan | undefined {
+  let plan: FlushPlan | undefined;
+  let [eventsTotal, charsTotal] = [0, 0];
+  for (const { seq, events, chars } of batches) {
+    eventsTotal += events;
+    charsTotal += chars;
+    if (plan !== undefined && (eventsTotal > FLUSH_EVENTS_MAX || charsTotal > FLUSH_CHARS_MAX)) break;
+    plan = { first: plan?.first ?? seq, last: seq };
   }
   return plan;
 }
@@ -36,15 +34,19 @@ export function objectName(shard: number, { first, last }: FlushPlan): string {
   return `s${shard}-${first}-${last}`;
 }
 
-/** When what is buffered must go: at once if it is much, else after the flush time and at the end of the hour. */
-export function flushDueMs(
-  buffered: { events: number; chars: number; sinceMs: number },
-  flushMs: number,
-  nowMs: number,
-): number {
-  if (buffered.events >= FLUSH_EVENTS || buffered.chars >= FLUSH_CHARS) return nowMs;
-  const hourEndMs = (Math.floor(buffered.sinceMs / HOUR_MS) + 1) * HOUR_MS;
-  return Math.min(buffered.sinceMs + flushMs, hourEndMs);
+/** Events since a flush began, and the arrival of the first of them. */
+export interface FreshEvents {
+  events: number;
+  chars: number;
+  sinceMs: number | undefined;
+}
+
+/** When fresh events must go: at once if they are many, else after the flush time or at the end of the hour. */
+export function flushDueMs({ events, chars, sinceMs }: FreshEvents, flushMs: number, nowMs: number): number {
+  if (events >= FLUSH_EVENTS || chars >= FLUSH_CHARS) return nowMs;
+  const startMs = sinceMs ?? nowMs;
+  const hourEndMs = (Math.floor(startMs / HOUR_MS) + 1) * HOUR_MS;
+  return Math.min(startMs + flushMs, hourEndMs);
 }
 
 /** Wait before the next attempt, doubled with each failure. */

@@ -28,7 +28,7 @@ export async function flushOnce(context: FlushContext): Promise<"flushed" | "emp
   const { storage, store, state, now } = context;
   const startedAtMs = now();
   const saved = storage.findObject()?.plan;
-  const plan = saved ?? planFlush(storage.listBatches());
+  const plan = saved ?? planFlush(storage.batches());
   if (plan === undefined) return "empty";
 
   const hours = mergeByHour(storage.readBodies(plan));

@@ -23,9 +23,7 @@ interface Waiting<Item, Result> {
  * One write for many requests. An answer is handed out as soon as its group is written: the runtime holds every outgoing
  * message back until the writes before it are durable.
  */
-export function createGroupCommit<Item, Result>(
-  options: GroupCommitOptions<Item, Result>,
-): GroupCommit<Item, Result> {
+export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item, Result>): GroupCommit<Item, Result> {
   let queue: Waiting<Item, Result>[] = [];
   let running = false;
 

@@ -78,15 +78,30 @@ export class BufferStorage {
   }
 
   insertObject(tenantId: string, shard: number): void {
-    this.#sql.exec(
-      "INSERT INTO object (one, tenant_id, shard, flushed_seq) VALUES (1, ?, ?, 0)",
-      tenantId,
-      shard,
-    );
+    this.#sql.exec("INSERT INTO object (one, tenant_id, shard, flushed_seq) VALUES (1, ?, ?, 0)", tenantId, shard);
   }
 
-  listBatches(): BatchSize[] {
-    return this.#sql.exec<{ seq: number; events: number; chars: number }>("SELECT seq, events, chars FROM batches ORDER BY seq").toArray();
+  /** Sizes of all batches, oldest first; read row by row, so a caller may stop early. */
+  batches(): Iterable<BatchSize> {
+    type Row = { seq: number; events: number; chars: number };
+    return this.#sql.exec<Row>("SELECT seq, events, chars FROM batches ORDER BY seq");
+  }
+
+  /** Sequence numbers and sums over all batches. */
+  sumBatches(): { first: number | undefined; last: number | undefined; events: number; chars: number } {
+    type Row = { first: number | null; last: number | null; events: number; chars: number };
+    const { first, last, events, chars } = this.#sql
+      .exec<Row>(
+        "SELECT min(seq) AS first, max(seq) AS last, coalesce(sum(events), 0) AS events, coalesce(sum(chars), 0) AS chars FROM batches",
+      )
+      .one();
+    return { first: first ?? undefined, last: last ?? undefined, events, chars };
+  }
+
+  /** The oldest batch's sequence number. */
+  findFirstSeq(): number | undefined {
+    const [row] = this.#sql.exec<{ seq: number }>("SELECT seq FROM batches ORDER BY seq LIMIT 1").toArray();
+    return row?.seq;
   }
 
   *batchIds(): Iterable<Uint32Array> {

@@ -50,7 +50,7 @@ export function createRawUsageStore(database: D1Database, bucket: R2Bucket): Raw
       try {
         await commit(db, [
           requireTrue(
-            sql`EXISTS (SELECT 1 FROM tenants_master WHERE tenant_id = ${tenantId} AND status NOT IN ('Purging', 'Purged'))`,
+            sql`NOT EXISTS (SELECT 1 FROM tenants_master WHERE tenant_id = ${tenantId} AND status IN ('Purging', 'Purged'))`,
           ),
           sql`INSERT INTO usage_objects (r2_key, tenant_id, hour, events, bytes, sha256, status, created_at)
             SELECT value ->> 'key', ${tenantId}, value ->> 'hour', value ->> 'events', value ->> 'bytes', value ->> 'sha256',

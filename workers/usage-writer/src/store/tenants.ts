@@ -9,7 +9,10 @@ import { UNKNOWN_TENANT_CACHE_MS } from "../limits.ts";
 export type TenantAnswer = "accept" | "gone" | "unknown";
 
 /** Reads tenants in one query; one that is not in the answer does not exist. */
-export async function findTenantAnswers(db: Database, tenantIds: readonly string[]): Promise<Map<string, TenantAnswer>> {
+export async function findTenantAnswers(
+  db: Database,
+  tenantIds: readonly string[],
+): Promise<Map<string, TenantAnswer>> {
   const rows = await db
     .select({ tenantId: tenantsMaster.tenantId, status: tenantsMaster.status })
     .from(tenantsMaster)
@@ -24,11 +27,7 @@ export type FindTenants = (tenantIds: ReadonlySet<string>, nowMs: number) => Pro
 export class TenantCache {
   readonly #entries = new Map<string, { answer: TenantAnswer; untilMs: number }>();
 
-  async find(
-    db: Database,
-    tenantIds: ReadonlySet<string>,
-    nowMs: number,
-  ): Promise<ReadonlyMap<string, TenantAnswer>> {
+  async find(db: Database, tenantIds: ReadonlySet<string>, nowMs: number): Promise<ReadonlyMap<string, TenantAnswer>> {
     const answers = new Map<string, TenantAnswer>();
     const missing: string[] = [];
     for (const tenantId of tenantIds) {

@@ -1,0 +1,100 @@
+import { eventForSubscription, type TenantEvent } from "@prego/core/tenant-state";
+import type { SubscriptionFields } from "@prego/core/stripe";
+import { emptyChangeSet, type ChangeSet } from "./change-set.ts";
+import type { SubscriptionRow, TenantRow } from "./rows.ts";
+import { storeFailure, storeIgnored, storeProcessed } from "./stripe-outcome.ts";
+import type { StripeContext, StripeNews, StripePlan, StripeState } from "./stripe-state.ts";
+import { isEnded, mergeSubscription } from "./subscription-merge.ts";
+import { moveTenant } from "./tenant-move.ts";
+
+type SubscriptionNews = StripeNews & { subscription: SubscriptionFields };
+
+/** Keeps the newest state of a subscription, and lets the tenant that has it follow. */
+export function planSubscription(news: SubscriptionNews, state: StripeState, context: StripeContext): StripePlan {
+  const { envelope, subscription } = news;
+  const { tenant } = state;
+  if (tenant !== undefined && (tenant.status === "Purging" || tenant.status === "Purged")) {
+    // The purge ends the subscription itself, so its end is no news; its rows must not come back.
+    return isEnded(subscription.status) ? storeIgnored("tenant_gone") : storeFailure(news, "tenant_gone");
+  }
+  const merge = mergeSubscription(
+    state.subscription,
+    { fields: subscription, asOfSeconds: envelope.createdSeconds },
+    { nowMs: context.nowMs, asked: context.asked.get(subscription.id) },
+  );
+  if (merge.kind === "ask") return merge;
+  if (merge.kind === "keep") return storeProcessed(tenant);
+
+  const after = { ...merge.after, tenantId: tenant?.tenantId ?? merge.after.tenantId };
+  const changes = emptyChangeSet();
+  changes.subscription = { before: state.subscription, after };
+  changes.audit.push({
+    actor: "stripe",
+    action: "subscription.changed",
+    target: `stripe_subscriptions/${after.subscriptionId}`,
+    tenantId: after.tenantId,
+    traceId: tenant?.traceId ?? null,
+    detail: describeChange(news, { before: state.subscription, after, planId: state.planIdOfPrice }),
+  });
+  if (tenant === undefined) {
+    // A checkout that commits in between would otherwise never learn this state.
+    changes.preconditions.push({ kind: "no_tenant_has_subscription", subscriptionId: after.subscriptionId });
+    return storeProcessed(undefined, changes);
+  }
+  return followSubscription(news, { tenant, after, changes }, { state, context });
+}
+
+function followSubscription(
+  news: SubscriptionNews,
+  { tenant, after, changes }: { tenant: TenantRow; after: SubscriptionRow; changes: ChangeSet },
+  { state, context }: { state: StripeState; context: StripeContext },
+): StripePlan {
+  const move = moveTenant({
+    tenant,
+    event: eventForSubscription(after.status) ?? NO_NEWS,
+    set: { ...subscriptionColumns(after), planId: state.planIdOfPrice ?? tenant.planId },
+    openJobs: state.openJobs,
+    nodes: state.nodes,
+    newJobIds: context.newJobIds,
+    actor: "stripe",
+    nowMs: context.nowMs,
+  });
+  if (move.kind === "refused") return storeFailure(news, "transition_refused", tenant.traceId);
+  changes.tenant = { kind: "update", before: tenant, set: move.set };
+  changes.jobs.push(...move.jobs);
+  changes.preconditions.push(...move.preconditions);
+  changes.trace.push({
+    eventType: "subscription.changed",
+    traceId: tenant.traceId,
+    tenantId: tenant.tenantId,
+    payload: { status: after.status, stripe_event_id: news.envelope.id },
+  });
+  changes.trace.push(...move.trace);
+  changes.audit.push(...move.audit);
+  changes.funnel.push(...move.funnel);
+  return storeProcessed(tenant, changes);
+}
+
+/** Statuses that decide nothing only bring their columns along: a second payment of a paid tenant changes no state. */
+const NO_NEWS: TenantEvent = "payment_completed";
+
+/** What a tenant's row repeats of its subscription. */
+export const subscriptionColumns = (row: SubscriptionRow): Pick<TenantRow, "subscriptionStatus" | "currentPeriodEnd"> => ({
+  subscriptionStatus: row.status,
+  currentPeriodEnd: row.currentPeriodEnd,
+});
+
+function describeChange(
+  { envelope }: SubscriptionNews,
+  change: { before: SubscriptionRow | undefined; after: SubscriptionRow; planId: string | undefined },
+): Record<string, unknown> {
+  const { before, after, planId } = change;
+  return {
+    stripe_event_id: envelope.id,
+    from: before?.status ?? null,
+    to: after.status,
+    price: after.priceId,
+    current_period_end: after.currentPeriodEnd,
+    plan_of_price: planId ?? "unknown",
+  };
+}

@@ -1,0 +1,177 @@
+import { describeError } from "@prego/core/log";
+import { DurableObject } from "cloudflare:workers";
+import { type BufferDeps, createBufferDeps } from "../deps.ts";
+import type { Env } from "../env.ts";
+import { BUSY_RETRY_AFTER_SECONDS, MAINTENANCE_MS } from "../limits.ts";
+import type { AppendRequest, AppendResult } from "./append-request.ts";
+import { type BufferState, isFull, loadState } from "./buffer-state.ts";
+import { type BatchRow, decideGroup } from "./decide-group.ts";
+import { flushOnce } from "./flush.ts";
+import { backoffMs, flushDueMs } from "./flush-plan.ts";
+import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
+import { isHot, maintainIds, sealIds } from "./maintain.ts";
+import { BufferStorage } from "./storage.ts";
+
+/** Takes the events of one tenant's shard, makes them durable, and brings them to R2. */
+export class UsageBuffer extends DurableObject<Env> {
+  /** Not a method, so out of reach of callers; tests put failing parts in. */
+  deps: BufferDeps;
+  readonly #storage: BufferStorage;
+  readonly #group: GroupCommit<AppendRequest, AppendResult>;
+  #state: BufferState | undefined;
+  #alarmAtMs: number | undefined;
+  #alarmWritten: Promise<void> | undefined;
+  #failures = 0;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.deps = createBufferDeps(env);
+    this.#storage = new BufferStorage(ctx.storage);
+    this.#group = createGroupCommit({
+      commit: (requests) => this.#commit(requests),
+      gather: () => new Promise((resolve) => setTimeout(resolve, 0)),
+      settle: async () => {
+        await this.#alarmWritten;
+        await ctx.storage.sync();
+      },
+    });
+    void ctx.blockConcurrencyWhile(async () => {
+      this.#alarmAtMs = (await ctx.storage.getAlarm()) ?? undefined;
+      this.#findState();
+      await this.#armForRest();
+    });
+  }
+
+  /** Answers when the events are durable. */
+  async append(request: AppendRequest): Promise<AppendResult> {
+    if (request.v !== 1) return { v: 1, kind: "unsupported" };
+    const state = this.#openState(request);
+    if (isFull(state, request.lines.length)) {
+      return { v: 1, kind: "busy", retryAfterSeconds: BUSY_RETRY_AFTER_SECONDS };
+    }
+    state.waitingEvents += request.lines.length;
+    return this.#group.submit(request);
+  }
+
+  /** Flushes and looks after ids. It never throws: the runtime would give up after six failures, this goes on for ever. */
+  override async alarm(): Promise<void> {
+    this.#alarmAtMs = undefined;
+    try {
+      await this.#work();
+      this.#failures = 0;
+      await this.#armForRest();
+    } catch (error) {
+      this.#failures++;
+      const delayMs = backoffMs(this.#failures);
+      this.deps.log("error", "usage.flush_failed", {
+        tenant_id: this.#state?.tenantId,
+        shard: this.#state?.shard,
+        backlog_events: this.#state?.events,
+        failures: this.#failures,
+        retry_in_ms: delayMs,
+        error: describeError(error),
+      });
+      this.#alarmAtMs = this.deps.now() + delayMs;
+      await this.ctx.storage.setAlarm(this.#alarmAtMs);
+    }
+  }
+
+  async #work(): Promise<void> {
+    const { store, now, log } = this.deps;
+    const storage = this.#storage;
+    const state = this.#findState();
+    if (state === undefined) return;
+    // Only what is there now: what arrives meanwhile gathers for a flush of its own.
+    const lastSeq = state.nextSeq - 1;
+    state.fresh = { events: 0, chars: 0, sinceMs: undefined };
+    while (this.#state === state && (storage.findFirstSeq() ?? Infinity) <= lastSeq) {
+      const outcome = await flushOnce({ storage, store, state, now, log });
+      if (outcome === "gone") return this.#erase(state);
+      if (isHot(state)) sealIds(storage, state, now());
+    }
+    const maintainedMs = storage.findObject()?.maintainedMs;
+    if (maintainedMs === undefined || now() < maintainedMs + MAINTENANCE_MS) return;
+    if ((await store.findTenant(state.tenantId)) === "gone") return this.#erase(state);
+    maintainIds(storage, state, now());
+  }
+
+  async #erase(state: BufferState): Promise<void> {
+    this.#state = undefined;
+    this.#alarmAtMs = undefined;
+    await this.ctx.storage.deleteAll();
+    this.deps.log("info", "usage.erased", { tenant_id: state.tenantId, shard: state.shard, events: state.events });
+  }
+
+  #commit(requests: readonly AppendRequest[]): AppendResult[] {
+    const [first] = requests;
+    if (first === undefined) return [];
+    const state = this.#openState(first);
+    const nowMs = this.deps.now();
+    state.waitingEvents = 0;
+    try {
+      const { results, rows, replays } = decideGroup(state.index, requests, (claim) =>
+        this.#storage.findDuplicates(claim),
+      );
+      if (rows.length > 0) {
+        this.#storage.insertGroup(state.nextSeq, rows, replays, nowMs);
+        state.nextSeq += rows.length;
+        countRows(state, rows, nowMs);
+        // While flushes fail, the backoff alone says when to try again.
+        if (this.#failures === 0 || this.#alarmAtMs === undefined)
+          this.#arm(flushDueMs(state.fresh, this.deps.flushMs, nowMs));
+      }
+      return results;
+    } catch (error) {
+      // The index holds ids that were not written: it is rebuilt from what was.
+      this.#state = undefined;
+      throw error;
+    }
+  }
+
+  /** Sets the alarm unless an earlier one is set; each costs a row. */
+  #arm(dueMs: number): void {
+    if (this.#alarmAtMs !== undefined && this.#alarmAtMs <= dueMs) return;
+    this.#alarmAtMs = dueMs;
+    this.#alarmWritten = this.ctx.storage.setAlarm(dueMs);
+  }
+
+  /** After a wake or a flush: an object with events or ids always has an alarm. */
+  async #armForRest(): Promise<void> {
+    const state = this.#state;
+    if (state === undefined) return;
+    if (this.#storage.findFirstSeq() !== undefined)
+      this.#arm(flushDueMs(state.fresh, this.deps.flushMs, this.deps.now()));
+    const maintainedMs = this.#storage.findObject()?.maintainedMs;
+    if (maintainedMs !== undefined) this.#arm(maintainedMs + MAINTENANCE_MS);
+    await this.#alarmWritten;
+  }
+
+  #findState(): BufferState | undefined {
+    if (this.#state === undefined) {
+      this.#storage.createTables();
+      const object = this.#storage.findObject();
+      if (object !== undefined) this.#state = loadState(this.#storage, object, this.deps.now());
+    }
+    return this.#state;
+  }
+
+  #openState({ tenantId, shard }: AppendRequest): BufferState {
+    let state = this.#findState();
+    if (state === undefined) {
+      this.#storage.insertObject(tenantId, shard);
+      state = this.#findState();
+    }
+    if (state?.tenantId !== tenantId || state.shard !== shard) throw new Error("this object belongs to another tenant");
+    return state;
+  }
+}
+
+function countRows(state: BufferState, rows: readonly BatchRow[], nowMs: number): void {
+  for (const { events, chars } of rows) {
+    state.events += events;
+    state.chars += chars;
+    state.fresh.events += events;
+    state.fresh.chars += chars;
+  }
+  state.fresh.sinceMs ??= nowMs;
+}

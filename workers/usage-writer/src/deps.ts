@@ -1,0 +1,55 @@
+import { createRuntime, type Runtime } from "@prego/core/http";
+import { createLogger, type Logger } from "@prego/core/log";
+import { openDatabase } from "@prego/core/store";
+import type { AppendRequest } from "./buffer/append-request.ts";
+import { type Env, readFlushMs, readShards } from "./env.ts";
+import { type AppendOutcome, appendToBuffer } from "./store/buffers.ts";
+import { MeterCache, type QuantityProperties } from "./store/meters.ts";
+import { createRawUsageStore, type RawUsageStore } from "./store/raw-usage.ts";
+import { TenantCache, type TenantAnswer } from "./store/tenants.ts";
+
+/** What accepting usage works with. */
+export interface IngestDeps {
+  findTenants: (tenantIds: ReadonlySet<string>, nowMs: number) => Promise<ReadonlyMap<string, TenantAnswer>>;
+  findQuantityProperties: (nowMs: number) => Promise<QuantityProperties>;
+  shardCount: (tenantId: string) => number;
+  append: (request: AppendRequest) => Promise<AppendOutcome>;
+}
+
+/** Makes the parts of one request; the memories outlive it and belong to one app. */
+export function createIngestFactory(): (env: Env) => IngestDeps {
+  const tenants = new TenantCache();
+  const meters = new MeterCache();
+  let shards: { text: string | undefined; counts: ReadonlyMap<string, number> } | undefined;
+  return (env) => {
+    if (shards?.text !== env.USAGE_SHARDS || shards === undefined) {
+      shards = { text: env.USAGE_SHARDS, counts: readShards(env) };
+    }
+    const { counts } = shards;
+    const db = openDatabase(env.DB);
+    return {
+      findTenants: (tenantIds, nowMs) => tenants.find(db, tenantIds, nowMs),
+      findQuantityProperties: (nowMs) => meters.find(db, nowMs),
+      shardCount: (tenantId) => counts.get(tenantId) ?? 1,
+      append: (request) => appendToBuffer(env.USAGE_BUFFER, request),
+    };
+  };
+}
+
+/** What a usage buffer works with besides its own storage. */
+export interface BufferDeps {
+  store: RawUsageStore;
+  now: () => number;
+  log: Logger;
+  flushMs: number;
+}
+
+/** Makes the parts of a usage buffer. */
+export function createBufferDeps(env: Env, runtime: Runtime = createRuntime(globalThis)): BufferDeps {
+  return {
+    store: createRawUsageStore(env.DB, env.BUCKET),
+    now: runtime.now,
+    log: createLogger("usage-writer", runtime.write, runtime.now),
+    flushMs: readFlushMs(env),
+  };
+}
