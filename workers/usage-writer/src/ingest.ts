@@ -54,7 +54,7 @@ export async function ingest(deps: IngestDeps, request: IngestRequest): Promise<
     planClaims(appends, context).map(async (claim) => claims.set(claim.tenantId, await deps.append(claim))),
   );
   const outcomes = await Promise.all(
-    appends.map(({ request }) => {
+    appends.map(async ({ request }) => {
       const claim = claims.get(request.tenantId);
       return claim === undefined || claim.kind === "done" ? deps.append(request) : claim;
     }),

@@ -196,6 +196,7 @@ describe("late meter errors", () => {
     await report({ identifier: "id-a" });
     const [event] = await fetchReports();
     expect(event?.data.reason.error_types[0]?.code).toBe("archived_meter");
+    expect(await sumUsage()).toEqual([]);
   });
 
   test("replace the 400 when bad values are told late", async () => {

@@ -117,8 +117,7 @@ export class UsageBuffer extends DurableObject<Env> {
         state.nextSeq += rows.length;
         countRows(state, rows, nowMs);
         // While flushes fail, the backoff alone says when to try again.
-        if (this.#failures === 0 || this.#alarmAtMs === undefined)
-          this.#arm(flushDueMs(state.fresh, this.deps.flushMs, nowMs));
+        if (this.#failures === 0 || this.#alarmAtMs === undefined) this.#armForFlush(state);
       }
       return results;
     } catch (error) {
@@ -126,6 +125,10 @@ export class UsageBuffer extends DurableObject<Env> {
       this.#state = undefined;
       throw error;
     }
+  }
+
+  #armForFlush({ fresh }: BufferState): void {
+    this.#arm(flushDueMs(fresh, this.deps.flushMs, this.deps.now()));
   }
 
   /** Sets the alarm unless an earlier one is set; each costs a row. */
@@ -139,8 +142,7 @@ export class UsageBuffer extends DurableObject<Env> {
   async #armForRest(): Promise<void> {
     const state = this.#state;
     if (state === undefined) return;
-    if (this.#storage.findFirstSeq() !== undefined)
-      this.#arm(flushDueMs(state.fresh, this.deps.flushMs, this.deps.now()));
+    if (this.#storage.findFirstSeq() !== undefined) this.#armForFlush(state);
     const maintainedMs = this.#storage.findObject()?.maintainedMs;
     if (maintainedMs !== undefined) this.#arm(maintainedMs + MAINTENANCE_MS);
     await this.#alarmWritten;

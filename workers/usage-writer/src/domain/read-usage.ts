@@ -58,7 +58,7 @@ export function requireEventCount(count: number): void {
 }
 
 // Not lenient: replaced bytes would make two ids the same text.
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 const decode = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 const LINE_FEED = 0x0a;

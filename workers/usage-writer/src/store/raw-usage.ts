@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { isGuardFailure } from "@prego/core/d1-error";
 import { formatInstant } from "@prego/core/period";
 import { commit, openDatabase, requireTrue } from "@prego/core/store";
@@ -36,14 +37,13 @@ export function createRawUsageStore(database: D1Database, bucket: R2Bucket): Raw
   return {
     findTenant: async (tenantId) => (await findTenantAnswers(db, [tenantId])).get(tenantId) ?? "unknown",
     putObject: async (key, bytes) => {
-      const sha256 = toHex(await crypto.subtle.digest("SHA-256", bytes));
+      const sha256 = createHash("sha256").update(bytes).digest("hex");
       const onlyIf = { etagDoesNotMatch: "*" };
       const httpMetadata = { contentType: "application/x-ndjson" };
       if ((await bucket.put(key, bytes, { onlyIf, sha256, httpMetadata })) !== null) return sha256;
       const existing = await bucket.head(key);
       if (existing === null) throw new Error("the object vanished while it was created");
-      const found = existing.checksums.sha256;
-      if (found === undefined || toHex(found) !== sha256) throw new ObjectDiffersError("another object has this name");
+      if (existing.checksums.toJSON().sha256 !== sha256) throw new ObjectDiffersError("another object has this name");
       return sha256;
     },
     recordObjects: async (tenantId, objects, nowMs) => {
@@ -70,5 +70,3 @@ export function createRawUsageStore(database: D1Database, bucket: R2Bucket): Raw
     },
   };
 }
-
-const toHex = (buffer: ArrayBuffer): string => new Uint8Array(buffer).toHex();
