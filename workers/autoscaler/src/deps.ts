@@ -2,7 +2,8 @@ import { type AuditChange, type AuditEntry, createAuditEntry } from "@prego/core
 import type { Runtime } from "@prego/core/http";
 import { type IdPrefix, newId } from "@prego/core/id";
 import { createLogger, type Logger } from "@prego/core/log";
-import { openDatabase } from "@prego/core/store";
+import type { JobLeases } from "@prego/core/job-run";
+import { createJobLeases, openDatabase } from "@prego/core/store";
 import { newTraceId } from "@prego/core/trace-id";
 import type { Env } from "./env.ts";
 import { createEvaluationStore, type EvaluationStore } from "./store/evaluations.ts";
@@ -12,6 +13,7 @@ import { createMetricsStore, type MetricsStore } from "./store/metrics.ts";
 export interface Deps {
   evaluations: EvaluationStore;
   metrics: MetricsStore;
+  leases: JobLeases;
   log: Logger;
   /** Wall clock, epoch milliseconds. */
   now: () => number;
@@ -26,6 +28,7 @@ export function createDeps(env: Env, runtime: Runtime): Deps {
   return {
     evaluations: createEvaluationStore(db),
     metrics: createMetricsStore(db),
+    leases: createJobLeases(db),
     log: createLogger("autoscaler", runtime.write, now),
     now,
     newId: (prefix) => newId(prefix, now(), randomBytes(10)),

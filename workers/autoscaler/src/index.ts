@@ -3,7 +3,7 @@ import { createWorker } from "./app.ts";
 import type { Env } from "./env.ts";
 import { startScaling } from "./start.ts";
 
-const runtime = createRuntime(globalThis);
+const runtime = createRuntime({ Date, crypto, console, fetch });
 const app = createWorker(runtime);
 
 export default {

@@ -1,9 +1,5 @@
-import { createAuditEntry } from "@prego/core/audit";
 import type { Runtime } from "@prego/core/http";
-import { newId } from "@prego/core/id";
 import { type JobOutcome, type JobTrigger, runUnderLease } from "@prego/core/job-run";
-import { createLogger } from "@prego/core/log";
-import { createJobLeases, openDatabase } from "@prego/core/store";
 import { createDeps } from "./deps.ts";
 import type { Env } from "./env.ts";
 import { runScaling, type ScalingReport } from "./run.ts";
@@ -21,8 +17,8 @@ export async function startScaling(
   runtime: Runtime,
   { trigger, actor, dueAtMs }: ScalingStart,
 ): Promise<JobOutcome<ScalingReport>> {
-  const { now, randomBytes, write } = runtime;
-  const runId = newId("run", now(), randomBytes(10));
+  const deps = createDeps(env, runtime);
+  const runId = deps.newId("run");
   const triggered = { actor, action: "job.triggered", target: "job/autoscaler", detail: { run_id: runId } };
   return runUnderLease(
     {
@@ -31,12 +27,11 @@ export async function startScaling(
       trigger,
       actor,
       dueAtMs,
-      leases: createJobLeases(openDatabase(env.DB)),
-      now,
-      log: createLogger("autoscaler", write, now),
-      audit:
-        trigger === "operator" ? [await createAuditEntry(triggered, { nowMs: now(), salt: randomBytes(32) })] : [],
+      leases: deps.leases,
+      now: deps.now,
+      log: deps.log,
+      audit: trigger === "operator" ? [await deps.audit(triggered)] : [],
     },
-    (run) => runScaling(createDeps(env, runtime), run),
+    (run) => runScaling(deps, run),
   );
 }

@@ -12,7 +12,7 @@ export interface Runtime {
   fetch: typeof fetch;
 }
 
-/** What {@link createRuntime} takes from the host, `globalThis` in a worker. */
+/** The globals that {@link createRuntime} takes from the host. */
 export interface RuntimeHost {
   Date: { now(): number };
   crypto: { getRandomValues(bytes: Uint8Array): Uint8Array };

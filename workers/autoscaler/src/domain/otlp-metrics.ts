@@ -52,7 +52,9 @@ const RATIO_SLACK = 0.01;
  * @returns undefined when a utilization is not a ratio.
  */
 export function readExport({ resourceMetrics }: OtlpExport): MetricsSample[] | undefined {
-  const metrics = resourceMetrics.flatMap(({ scopeMetrics = [] }) => scopeMetrics.flatMap(({ metrics = [] }) => metrics));
+  const metrics = resourceMetrics.flatMap(({ scopeMetrics = [] }) =>
+    scopeMetrics.flatMap(({ metrics = [] }) => metrics),
+  );
   const cpu = pointsBySecond(metrics, "system.cpu.utilization");
   const memory = pointsBySecond(metrics, "system.memory.utilization");
   const disk = pointsBySecond(metrics, "system.filesystem.utilization");
@@ -116,7 +118,8 @@ function readLoad(points: readonly DataPoint[], cores: number): number | null {
   return Math.min(LOAD_PERCENT_MAX, Math.max(0, (100 * valueOf(point)) / cores));
 }
 
-const valueOf = ({ asDouble, asInt }: DataPoint): number => asDouble ?? (asInt === undefined ? Number.NaN : Number(asInt));
+const valueOf = ({ asDouble, asInt }: DataPoint): number =>
+  asDouble ?? (asInt === undefined ? Number.NaN : Number(asInt));
 
 const attributeOf = ({ attributes }: DataPoint, key: string): string | undefined =>
   attributes?.find((one) => one.key === key)?.value.stringValue;

@@ -5,28 +5,27 @@ import { type Metric, METRICS, type MetricsSample, type MetricValues } from "./m
 /** Samples kept of a window: one every 5 seconds; its row stays near 20 kB. */
 export const SAMPLES_PER_WINDOW_MAX = 120;
 
-/** Figures of one metric in a window. */
+/** Figures of one metric in a window; null when no sample measures it. */
 export interface MetricFigures {
-  avg: number;
-  p95: number;
+  avg: number | null;
+  p95: number | null;
 }
 
 /** A window as it is stored, computed from its samples alone. */
 export interface Rollup {
   windowMs: number;
+  /** Samples behind CPU, memory and disk, the least of the three: at 0 nothing is known of the node. */
   samples: number;
   samplesJson: string;
-  /** 0 for what no sample measures; `samplesJson` names those. */
   figures: Record<Metric, MetricFigures>;
   /** Of the newest sample that has one. */
-  tenantCount: number;
+  tenantCount: number | null;
 }
 
-/** Content of `samples_json`: samples by instant, and what none of them measures. */
-interface StoredSamples {
-  unmeasured: Metric[];
-  samples: Record<string, MetricValues>;
-}
+/** Content of `samples_json`: values by instant. */
+type StoredSamples = Record<string, MetricValues>;
+
+const HARD_METRICS = ["cpu", "memory", "disk"] as const satisfies readonly Metric[];
 
 /** A window that a report changes, with the content it was computed from. */
 export interface RollupChange {
@@ -54,7 +53,7 @@ export function planRollups(samples: readonly MetricsSample[], stored: ReadonlyM
   let accepted = 0;
   for (const [windowMs, additions] of Map.groupBy(samples, windowOf)) {
     const previousJson = stored.get(windowMs);
-    const before = previousJson === undefined ? {} : (JSON.parse(previousJson) as StoredSamples).samples;
+    const before = previousJson === undefined ? {} : (JSON.parse(previousJson) as StoredSamples);
     const { merged, added } = mergeSamples(before, additions);
     accepted += added;
     if (added > 0) changes.push({ rollup: rollUp(windowMs, merged), previousJson });
@@ -62,7 +61,7 @@ export function planRollups(samples: readonly MetricsSample[], stored: ReadonlyM
   return { changes, accepted, duplicates: samples.length - accepted };
 }
 
-function mergeSamples(before: Record<string, MetricValues>, additions: readonly MetricsSample[]) {
+function mergeSamples(before: StoredSamples, additions: readonly MetricsSample[]) {
   const all = { ...before };
   const touched: string[] = [];
   for (const { tsMs, values } of additions) {
@@ -81,21 +80,20 @@ function mergeSamples(before: Record<string, MetricValues>, additions: readonly 
   return { merged, added: touched.filter((ts) => ts in merged).length };
 }
 
-function rollUp(windowMs: number, samples: Record<string, MetricValues>): Rollup {
+function rollUp(windowMs: number, samples: StoredSamples): Rollup {
   const rows = Object.values(samples);
   const measured = (metric: Metric): number[] => rows.flatMap((row) => row[metric] ?? []);
-  const unmeasured = METRICS.filter((metric) => measured(metric).length === 0);
   return {
     windowMs,
-    samples: rows.length,
-    samplesJson: JSON.stringify({ unmeasured, samples } satisfies StoredSamples),
+    samples: Math.min(...HARD_METRICS.map((metric) => measured(metric).length)),
+    samplesJson: JSON.stringify(samples),
     figures: Object.fromEntries(METRICS.map((metric) => [metric, figuresOf(measured(metric))])) as Rollup["figures"],
-    tenantCount: measured("tenant_count").at(-1) ?? 0,
+    tenantCount: measured("tenant_count").at(-1) ?? null,
   };
 }
 
 function figuresOf(values: readonly number[]): MetricFigures {
-  if (values.length === 0) return { avg: 0, p95: 0 };
+  if (values.length === 0) return { avg: null, p95: null };
   return { avg: values.reduce((sum, value) => sum + value, 0) / values.length, p95: nearestRank(values, 95) };
 }
 

@@ -17,12 +17,14 @@ export interface Demand {
 
 /**
  * Nodes that should serve, from the state alone: ceil(nodes x pressure / target), unchanged within the tolerance, plus room
- * for waiting jobs. Load on leaving nodes counts, their capacity does not.
+ * for waiting jobs. Load on leaving nodes counts, their capacity does not; a sick node's figures count as one full node at most.
  */
 export function measureDemand(inputs: ScalingInputs, { serving, leaving }: Fleet): Demand {
   const { targetPressure, minNodes, nodeCapacity, waitingJobs } = inputs;
   const homeless = leaving.filter(({ tenants }) => tenants > 0);
-  const load = [...serving, ...homeless].reduce((sum, { pressure }) => sum + pressure, 0);
+  const load =
+    serving.reduce((sum, { pressure }) => sum + pressure, 0) +
+    homeless.reduce((sum, { pressure }) => sum + Math.min(pressure, targetPressure), 0);
   const carried = serving.length * targetPressure;
   const isWithinTolerance = Math.abs(load - carried) * 100 <= carried * TOLERANCE_PERCENT;
   const byPressure =

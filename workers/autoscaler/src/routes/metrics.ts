@@ -34,7 +34,7 @@ const documentation = describeRoute({
     required: true,
     content: {
       "application/json": {
-        schema: z.toJSONSchema(z.union([MetricsReport, OtlpExport]), { io: "input" }) as Record<string, never>,
+        schema: z.toJSONSchema(z.union([MetricsReport, OtlpExport]), { io: "input" }) as object,
       },
     },
   },

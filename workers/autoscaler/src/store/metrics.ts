@@ -33,10 +33,10 @@ export interface MetricsChange {
 }
 
 export interface MetricsStore {
-  findNode(nodeId: string): Promise<ReportingNode | undefined>;
+  findNode: (nodeId: string) => Promise<ReportingNode | undefined>;
   /** `samples_json` by window start. */
-  readSamples(nodeId: string, windowsMs: readonly number[]): Promise<Map<number, string>>;
-  save(change: MetricsChange): Promise<void>;
+  readSamples: (nodeId: string, windowsMs: readonly number[]) => Promise<Map<number, string>>;
+  save: (change: MetricsChange) => Promise<void>;
 }
 
 export const createMetricsStore = (db: Database): MetricsStore => ({
@@ -75,17 +75,22 @@ export const createMetricsStore = (db: Database): MetricsStore => ({
   },
 });
 
-function writeRollup(db: Database, { rollup, previousJson }: RollupChange, { nodeId, nowMs }: MetricsChange): Statement[] {
+function writeRollup(
+  db: Database,
+  { rollup, previousJson }: RollupChange,
+  { nodeId, nowMs }: MetricsChange,
+): Statement[] {
   const { figures } = rollup;
   const content = {
     samples: rollup.samples,
     samplesJson: rollup.samplesJson,
-    cpuAvg: figures.cpu.avg,
-    cpuP95: figures.cpu.p95,
-    memoryAvg: figures.memory.avg,
-    memoryP95: figures.memory.p95,
-    diskAvg: figures.disk.avg,
-    diskP95: figures.disk.p95,
+    // A window that says nothing of these three has 0 samples and is read as missed, never as idle.
+    cpuAvg: figures.cpu.avg ?? 0,
+    cpuP95: figures.cpu.p95 ?? 0,
+    memoryAvg: figures.memory.avg ?? 0,
+    memoryP95: figures.memory.p95 ?? 0,
+    diskAvg: figures.disk.avg ?? 0,
+    diskP95: figures.disk.p95 ?? 0,
     loadAvg: figures.load.avg,
     loadP95: figures.load.p95,
     errorRateAvg: figures.error_rate.avg,
