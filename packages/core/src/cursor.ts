@@ -43,9 +43,9 @@ function parseParts(cursor: string): string[] | undefined {
     const bytes = Uint8Array.from(atob(cursor.replaceAll("-", "+").replaceAll("_", "/")), (character) =>
       character.charCodeAt(0),
     );
-    const parts: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const parts: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
     const isText = Array.isArray(parts) && parts.every((part) => typeof part === "string");
-    return isText ? (parts as string[]) : undefined;
+    return isText ? parts : undefined;
   } catch {
     return undefined;
   }

@@ -6,7 +6,7 @@ import { startClose } from "./start.ts";
 const CRON_OPEN = "0 0 1 * *";
 const CRON_RESUME = "*/10 * * * *";
 
-const runtime = createRuntime(globalThis);
+const runtime = createRuntime({ Date, crypto, console, fetch });
 const app = createWorker(runtime);
 
 export default {
@@ -15,7 +15,11 @@ export default {
     switch (controller.cron) {
       case CRON_OPEN:
       case CRON_RESUME:
-        await startClose(env, runtime, { trigger: "cron", dueAtMs: controller.scheduledTime, actor: "cron:cycle-close" });
+        await startClose(env, runtime, {
+          trigger: "cron",
+          dueAtMs: controller.scheduledTime,
+          actor: "cron:cycle-close",
+        });
         return;
       default:
         throw new Error("a cron that this worker does not know");

@@ -31,6 +31,6 @@ export const STRIPE_REDACTION_WAIT_MS = 90 * 24 * 60 * 60 * 1_000;
 export const TIME_TRAVEL_MS = 30 * 24 * 60 * 60 * 1_000;
 
 /** How long after its purge a tenant is looked at again: Stripe repeats webhooks for three days, writers flush within minutes. */
-export const SWEEP_WINDOW_MS = 7 * 24 * 60 * 60 * 1_000;
+export const SWEEP_WINDOW_MS = 4 * 24 * 60 * 60 * 1_000;
 /** Purged tenants looked at again in one run. */
-export const SWEPT_TENANTS_MAX = 200;
+export const SWEPT_TENANTS_MAX = 100;

@@ -16,10 +16,7 @@ export interface Candidate {
 
 export type Refusal = "state" | "legal hold" | "no deadline" | "malformed deadline" | "tenant id" | "subscription";
 
-export type Judgement =
-  | { kind: "due"; deadlineMs: number }
-  | { kind: "not yet" }
-  | { kind: "refuse"; reason: Refusal };
+export type Judgement = { kind: "due"; deadlineMs: number } | { kind: "not yet" } | { kind: "refuse"; reason: Refusal };
 
 /** Decides over one tenant. Everything that is not plainly due is never purged. */
 export function judgeCandidate(candidate: Candidate, dueAtMs: number): Judgement {

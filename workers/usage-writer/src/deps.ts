@@ -20,19 +20,20 @@ export interface IngestDeps {
 export function createIngestFactory(): (env: Env) => IngestDeps {
   const tenants = new TenantCache();
   const meters = new MeterCache();
-  let shards: { text: string | undefined; counts: ReadonlyMap<string, number> } | undefined;
+  let made: { env: Env; deps: IngestDeps } | undefined;
   return (env) => {
-    if (shards?.text !== env.USAGE_SHARDS || shards === undefined) {
-      shards = { text: env.USAGE_SHARDS, counts: readShards(env) };
-    }
-    const { counts } = shards;
+    // The runtime hands every request the same bindings.
+    if (made?.env === env) return made.deps;
     const db = openDatabase(env.DB);
-    return {
+    const shards = readShards(env);
+    const deps: IngestDeps = {
       findTenants: (tenantIds, nowMs) => tenants.find(db, tenantIds, nowMs),
       findQuantityProperties: (nowMs) => meters.find(db, nowMs),
-      shardCount: (tenantId) => counts.get(tenantId) ?? 1,
+      shardCount: (tenantId) => shards.get(tenantId) ?? 1,
       append: (request) => appendToBuffer(env.USAGE_BUFFER, request),
     };
+    made = { env, deps };
+    return deps;
   };
 }
 
@@ -45,7 +46,10 @@ export interface BufferDeps {
 }
 
 /** Makes the parts of a usage buffer. */
-export function createBufferDeps(env: Env, runtime: Runtime = createRuntime(globalThis)): BufferDeps {
+export function createBufferDeps(
+  env: Env,
+  runtime: Runtime = createRuntime({ Date, crypto, console, fetch }),
+): BufferDeps {
   return {
     store: createRawUsageStore(env.DB, env.BUCKET),
     now: runtime.now,

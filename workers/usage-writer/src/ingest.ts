@@ -61,7 +61,7 @@ export async function ingest(deps: IngestDeps, request: IngestRequest): Promise<
   );
   appends.forEach((append, index) => {
     const outcome = outcomes[index];
-    if (outcome !== undefined) reportOutcome(append, outcome, { placed, report });
+    if (outcome !== undefined) reportOutcome(append, outcome, report);
   });
   return report;
 }
@@ -89,32 +89,25 @@ function reject(report: IngestReport, position: number, faults: readonly EventFa
   report.faults.set(position, faults);
 }
 
-function reportOutcome(
-  { positions }: PlannedAppend,
-  outcome: AppendOutcome,
-  { placed, report }: { placed: readonly PlacedEvent[]; report: IngestReport },
-): void {
-  const idOf = new Map(placed.map(({ position, event }) => [position, event.id]));
+function reportOutcome({ placed }: PlannedAppend, outcome: AppendOutcome, report: IngestReport): void {
   if (outcome.kind === "unavailable") {
     report.retryAfterSeconds = Math.max(report.retryAfterSeconds ?? 0, outcome.retryAfterSeconds);
     report.cause ??= outcome.cause;
   }
-  positions.forEach((position, index) => {
-    const id = idOf.get(position);
+  placed.forEach(({ position, event: { id } }, index) => {
     if (outcome.kind === "done") report.results[position] = toResult(outcome.statuses[index], id);
     else reject(report, position, [outcome.kind === "key_reused" ? KEY_REUSED : UNAVAILABLE], id);
   });
 }
 
 function toResult(status: string | undefined, id: string | undefined): EventResult {
-  const own = id === undefined ? {} : { id };
   switch (status) {
     case STATUS_CODES.accepted:
-      return { status: "accepted", ...own };
+      return id === undefined ? { status: "accepted" } : { status: "accepted", id };
     case STATUS_CODES.duplicate:
-      return { status: "duplicate", ...own, reason: "already_counted" };
+      return { status: "duplicate", ...(id === undefined ? {} : { id }), reason: "already_counted" };
     case STATUS_CODES.conflict:
-      return { status: "conflict", ...own, reason: "id_has_other_content" };
+      return { status: "conflict", ...(id === undefined ? {} : { id }), reason: "id_has_other_content" };
     default:
       throw new Error("a buffer answered an unknown status");
   }

@@ -20,8 +20,6 @@ export const FLUSH_BACKOFF_MS_MAX = 60_000;
 
 /** Characters of one batch row. UTF-8 needs up to three bytes each, a row takes 2 MB. */
 export const BATCH_CHARS_MAX = 500_000;
-/** Longest time a commit waits for company. */
-export const GATHER_MS_MAX = 2;
 
 /** Recent ids held exactly in memory before the flushed ones move to sorted pages; 24 bytes each at half load. */
 export const HOT_IDS_MAX = 131_072;
@@ -40,6 +38,8 @@ export const SHARDS_MAX = 64;
 export const UNKNOWN_TENANT_CACHE_MS = 1_000;
 /** How long the meters' own quantity properties may be cached. */
 export const METER_CACHE_MS = 60_000;
+/** How long a sender is asked to wait when a store behind this worker fails. */
+export const RETRY_AFTER_SECONDS = 5;
 /** Attempts at an object that reports a passing failure. */
 export const APPEND_ATTEMPTS_MAX = 3;
 /** Reasons listed in one problem. */

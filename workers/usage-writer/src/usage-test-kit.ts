@@ -1,8 +1,9 @@
-import { createExecutionContext } from "cloudflare:test";
+import { createExecutionContext, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { Runtime } from "@prego/core/http";
 import { createWorker } from "./app.ts";
 import type { UsageBuffer } from "./buffer/usage-buffer.ts";
+import type { BufferDeps } from "./deps.ts";
 import type { UsageAnswer } from "./domain/event-result.ts";
 import type { Env } from "./env.ts";
 
@@ -61,6 +62,35 @@ export async function setTenantStatus(tenantId: string, status: string): Promise
 
 export const bufferOf = (tenantId: string, shard = 0): DurableObjectStub<UsageBuffer> =>
   bindings.USAGE_BUFFER.getByName(`${tenantId}/${shard}`);
+
+/** Runs the alarm of a tenant's buffer, whenever it is due, with some parts replaced. */
+export const runAlarm = (tenantId: string, parts: Partial<BufferDeps> = {}, shard = 0): Promise<void> =>
+  runInDurableObject(bufferOf(tenantId, shard), async (buffer) => {
+    const real = buffer.deps;
+    buffer.deps = { ...real, log: () => undefined, ...parts };
+    try {
+      await buffer.alarm();
+    } finally {
+      buffer.deps = real;
+    }
+  });
+
+/** Reads or changes the storage of a tenant's buffer. */
+export const runInBuffer = <R>(
+  tenantId: string,
+  callback: (storage: DurableObjectStorage) => R | Promise<R>,
+): Promise<R> => runInDurableObject(bufferOf(tenantId), (_buffer, { storage }) => callback(storage));
+
+/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
+export function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
 
 /** What a 202 says. */
 export const readAnswer = async (response: Response): Promise<UsageAnswer> => response.json();

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
+import { percentile } from "./statistics.ts";
 
 /** What a load consists of; bodies are used in turn, so that every request can be different. */
 export interface LoadPlan {
@@ -10,6 +11,10 @@ export interface LoadPlan {
   connections: number;
   /** Requests in all; the load ends when they are answered. */
   requests: number;
+  /** Nothing is sent after this; {@link SECONDS_MAX} unless told. */
+  secondsMax?: number;
+  /** Shortest time between two requests of one connection; 0 unless told. */
+  paceMs?: number;
 }
 
 /** What came of it. */
@@ -23,18 +28,26 @@ export interface LoadResult {
   statuses: Record<string, number>;
 }
 
+/** What one connection sends, and where what it learns goes. */
+interface Traffic {
+  next: () => Buffer | undefined;
+  onAnswer: (status: string, ms: number) => void;
+  paceMs: number;
+}
+
 const HEADER_END = Buffer.from("\r\n\r\n");
+const SECONDS_MAX = 60;
 
 /** One keep-alive connection that sends a request, waits for its whole answer, and sends the next. */
-function drive(socket: Socket, next: () => Buffer | undefined, onAnswer: (status: string, ms: number) => void): Promise<void> {
+function drive(socket: Socket, { next, onAnswer, paceMs }: Traffic): Promise<void> {
   return new Promise((resolve, reject) => {
     let pending = Buffer.alloc(0);
     let sentAt = 0;
     const send = (): void => {
       const request = next();
       if (request === undefined) {
-        socket.end();
         resolve();
+        socket.end();
         return;
       }
       sentAt = performance.now();
@@ -53,10 +66,13 @@ function drive(socket: Socket, next: () => Buffer | undefined, onAnswer: (status
       }
       if (pending.length < end + HEADER_END.length + length) return;
       pending = pending.subarray(end + HEADER_END.length + length);
-      onAnswer(status, performance.now() - sentAt);
-      send();
+      const tookMs = performance.now() - sentAt;
+      onAnswer(status, tookMs);
+      if (paceMs > tookMs) setTimeout(send, paceMs - tookMs);
+      else send();
     });
     socket.once("error", reject);
+    socket.once("close", () => reject(new Error("the connection was closed before its last answer")));
     socket.once("connect", send);
   });
 }
@@ -66,31 +82,31 @@ async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   const requests = plan.bodies.map((body) => encodeRequest(plan, hostname, body));
   const latenciesMs: number[] = [];
   const statuses: Record<string, number> = {};
+  const startedAt = performance.now();
+  const stopAt = startedAt + (plan.secondsMax ?? SECONDS_MAX) * 1_000;
   let sent = 0;
   const next = (): Buffer | undefined => {
-    if (sent >= plan.requests) return undefined;
+    if (sent >= plan.requests || performance.now() >= stopAt) return undefined;
     sent += 1;
     return requests[(sent - 1) % requests.length];
   };
-  const startedAt = performance.now();
+  const onAnswer = (status: string, ms: number): void => {
+    statuses[status] = (statuses[status] ?? 0) + 1;
+    latenciesMs.push(ms);
+  };
   await Promise.all(
     Array.from({ length: plan.connections }, () => {
       const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-      return drive(socket, next, (status, ms) => {
-        statuses[status] = (statuses[status] ?? 0) + 1;
-        latenciesMs.push(ms);
-      });
+      return drive(socket, { next, onAnswer, paceMs: plan.paceMs ?? 0 });
     }),
   );
   const seconds = (performance.now() - startedAt) / 1_000;
-  const sorted = Float64Array.from(latenciesMs).toSorted();
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   return {
     requests: latenciesMs.length,
     seconds,
     perSecond: latenciesMs.length / seconds,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
+    p50Ms: percentile(latenciesMs, 0.5),
+    p99Ms: percentile(latenciesMs, 0.99),
     statuses,
   };
 }

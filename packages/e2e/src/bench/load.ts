@@ -11,3 +11,15 @@ export async function sendLoad(plan: LoadPlan): Promise<LoadResult> {
   await thread.terminate();
   return result;
 }
+
+/**
+ * A load of which every request must be answered with 202: a rate of refusals would say nothing.
+ * @throws Error if any was answered otherwise.
+ */
+export async function sendAcceptedLoad(plan: LoadPlan): Promise<LoadResult> {
+  const result = await sendLoad(plan);
+  if (result.statuses["202"] !== result.requests || result.requests === 0) {
+    throw new Error(`${plan.path} did not accept every request: ${JSON.stringify(result.statuses)}`);
+  }
+  return result;
+}

@@ -1,5 +1,7 @@
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { type HeapInspector, openHeapInspector } from "./heap-inspector.ts";
+import { findRuntimeProcesses, type ProcessFigures, readProcess } from "./process-figures.ts";
 
 /** A worker to be measured: its entry file and what it is bound to. */
 export interface MeasuredWorker {
@@ -15,36 +17,60 @@ export interface MeasuredWorker {
 export interface MeasuredRuntime {
   urlOf(worker: string): Promise<URL>;
   database(worker: string): Promise<D1Database>;
+  bucket(worker: string): Promise<R2Bucket>;
+  /** Only of a runtime that was started with `inspect`. */
+  heapOf(worker: string): Promise<HeapInspector>;
+  process(): ProcessFigures | undefined;
+  /** The first errors that workers logged; a measurement during which they failed is worth nothing. */
+  errors: readonly string[];
   close(): Promise<void>;
 }
 
 /** The compatibility date of all workers, as in wrangler.base.toml. */
 const COMPATIBILITY_DATE = "2026-10-12";
+const ERRORS_MAX = 20;
 
 /** Bundles and starts workers in one workerd with one shared D1 and R2. */
-export async function startRuntime(workers: readonly MeasuredWorker[]): Promise<MeasuredRuntime> {
+export async function startRuntime(
+  workers: readonly MeasuredWorker[],
+  { inspect = false } = {},
+): Promise<MeasuredRuntime> {
+  const errors: string[] = [];
+  const earlier = new Set(findRuntimeProcesses());
   const options = convertV4MiniflareOptions({
-    workers: await Promise.all(
-      workers.map(async (worker) => ({
-        name: worker.name,
-        modules: [{ type: "ESModule" as const, path: `${worker.name}.mjs`, contents: await bundle(worker.entry) }],
-        compatibilityDate: COMPATIBILITY_DATE,
-        unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
-        d1Databases: { DB: "prego" },
-        r2Buckets: { BUCKET: "prego" },
-        bindings: worker.vars ?? {},
-        durableObjects: Object.fromEntries(
-          Object.entries(worker.objects ?? {}).map(([binding, className]) => [binding, { className, useSQLite: true }]),
-        ),
-      })),
-    ),
+    ...(inspect ? { inspectorPort: 0 } : {}),
+    // Log lines go nowhere: printing thousands of them a second would be measured with the rest.
+    handleStructuredLogs: ({ level, message }) => {
+      if ((level === "error" || message.includes('"level":"error"')) && errors.length < ERRORS_MAX) errors.push(message);
+    },
+    workers: await Promise.all(workers.map(toOptions)),
   });
   const miniflare = new Miniflare(options);
   await miniflare.ready;
+  const pid = findRuntimeProcesses().find((found) => !earlier.has(found));
   return {
     urlOf: (worker) => miniflare.unsafeGetDirectURL(worker),
     database: async (worker) => (await miniflare.getD1Database("DB", worker)) as unknown as D1Database,
+    bucket: async (worker) => (await miniflare.getR2Bucket("BUCKET", worker)) as unknown as R2Bucket,
+    heapOf: async (worker) => openHeapInspector(await miniflare.getInspectorURL(), worker),
+    process: () => readProcess(pid),
+    errors,
     close: () => miniflare.dispose(),
+  };
+}
+
+async function toOptions({ name, entry, objects = {}, vars = {} }: MeasuredWorker) {
+  return {
+    name,
+    modules: [{ type: "ESModule" as const, path: `${name}.mjs`, contents: await bundle(entry) }],
+    compatibilityDate: COMPATIBILITY_DATE,
+    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+    d1Databases: { DB: "prego" },
+    r2Buckets: { BUCKET: "prego" },
+    bindings: vars,
+    durableObjects: Object.fromEntries(
+      Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
+    ),
   };
 }
 

@@ -44,7 +44,10 @@ export async function sweepFaults<S>(scenario: SweepScenario<S>): Promise<SweepR
       await scenario.run(state, injector).catch(() => undefined);
       await scenario.resume(state);
       await scenario.check(state, fault);
-      if (!injector.struck) break;
+      if (injector.struck) continue;
+      if (call <= counter.calls)
+        throw new Error(`mode ${mode}: only ${call - 1} of ${counter.calls} calls were reached`);
+      break;
     }
   }
   return { calls: counter.calls, points };

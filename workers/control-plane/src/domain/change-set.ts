@@ -12,11 +12,14 @@ export interface SubscriptionChange {
   after: SubscriptionRow;
 }
 
-/** A job that is queued (with its dispatch, unless it waits for capacity), called off, or moved on. */
+/**
+ * A job that is queued (with its dispatch, unless it waits for capacity), called off, or moved on; `dispatch` says that its
+ * first dispatch is written with it, or that the one it had is sent again.
+ */
 export type JobChange =
   | { kind: "queue"; job: JobRow }
   | { kind: "cancel"; job: JobRow }
-  | { kind: "update"; before: JobRow; set: Partial<JobRow> };
+  | { kind: "update"; before: JobRow; set: Partial<JobRow>; dispatch?: "first" | "again" };
 
 /** What must hold in the transaction beside the rows that are changed. */
 export type Precondition =

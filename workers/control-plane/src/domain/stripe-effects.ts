@@ -1,9 +1,9 @@
-import type { AuditChange } from "@prego/core/audit";
-import { emptyChangeSet, type ChangeSet } from "./change-set.ts";
+import { emptyChangeSet } from "./change-set.ts";
 import { planCheckout } from "./checkout-effect.ts";
 import type { TenantRow } from "./rows.ts";
 import type { StripeFact } from "./stripe-fact.ts";
-import type { StripeContext, StripeNews, StripeOutcome, StripePlan, StripeState } from "./stripe-state.ts";
+import { auditEvent, storeFailure, storeIgnored, storeProcessed, storeQuarantined } from "./stripe-outcome.ts";
+import type { StripeContext, StripeNews, StripePlan, StripeState } from "./stripe-state.ts";
 import { planSubscription } from "./subscription-effect.ts";
 
 /**
@@ -12,13 +12,13 @@ import { planSubscription } from "./subscription-effect.ts";
  */
 export function planStripeEffect(news: StripeNews, state: StripeState, context: StripeContext): StripePlan {
   const { envelope, fact } = news;
-  if (envelope.livemode !== context.livemode) return quarantine(news, "livemode_mismatch");
-  if (envelope.isForeign) return quarantine(news, "foreign_account");
+  if (envelope.livemode !== context.livemode) return storeQuarantined(news, "livemode_mismatch");
+  if (envelope.isForeign) return storeQuarantined(news, "foreign_account");
   switch (fact.kind) {
     case "ignored":
-      return store({ status: "ignored", error: null });
+      return storeIgnored();
     case "unreadable":
-      return failStripeEvent(news, fact.reason);
+      return storeFailure(news, fact.reason);
     case "checkout":
       return planCheckout({ ...news, session: fact.session }, state, context);
     case "subscription":
@@ -32,31 +32,14 @@ export function planStripeEffect(news: StripeNews, state: StripeState, context: 
   }
 }
 
-/** Stores an event that can never succeed, where an operator sees it. */
-export function failStripeEvent(news: StripeNews, reason: string, traceId: string | null = null): StripePlan {
-  const changes = emptyChangeSet();
-  changes.audit.push(auditOf(news, { action: "stripe.event_failed", detail: { reason } }));
-  changes.trace.push({
-    eventType: "stripe.event_failed",
-    traceId,
-    level: "error",
-    message: "A payment event could not be applied.",
-    payload: { stripe_event_id: news.envelope.id, type: news.envelope.type, reason },
-  });
-  return store({ status: "failed", error: reason, traceId }, changes);
-}
+type Invoice = StripeFact & { kind: "invoice" };
+type Charge = StripeFact & { kind: "charge" };
 
-function quarantine(news: StripeNews, reason: string): StripePlan {
-  const changes = emptyChangeSet();
-  changes.audit.push(auditOf(news, { action: "stripe.event_quarantined", detail: { reason } }));
-  return store({ status: "quarantined", error: reason }, changes);
-}
-
-function recordInvoice(news: StripeNews, fact: StripeFact & { kind: "invoice" }, tenant: TenantRow | undefined): StripePlan {
+function recordInvoice(news: StripeNews, fact: Invoice, tenant: TenantRow | undefined): StripePlan {
   const changes = emptyChangeSet();
   const action = `invoice.${fact.outcome}`;
   const detail = { invoice: fact.objectId ?? null, subscription: fact.subscriptionId ?? null };
-  changes.audit.push(auditOf(news, { action, detail, tenant }));
+  changes.audit.push(auditEvent(news, { action, detail, tenant }));
   changes.trace.push({
     eventType: action,
     traceId: tenant?.traceId ?? null,
@@ -64,45 +47,20 @@ function recordInvoice(news: StripeNews, fact: StripeFact & { kind: "invoice" },
     level: fact.outcome === "paid" ? "info" : "warn",
     payload: detail,
   });
-  return store({ status: "processed", error: null, ...tenantOf(tenant) }, changes);
+  return storeProcessed(tenant, changes);
 }
 
-function recordCharge(news: StripeNews, fact: StripeFact & { kind: "charge" }, tenant: TenantRow | undefined): StripePlan {
+function recordCharge(news: StripeNews, fact: Charge, tenant: TenantRow | undefined): StripePlan {
   const changes = emptyChangeSet();
   const detail = { object: fact.objectId ?? null };
-  changes.audit.push(auditOf(news, { action: `charge.${fact.outcome}`, detail, tenant }));
-  return store({ status: "processed", error: null, ...tenantOf(tenant) }, changes);
+  changes.audit.push(auditEvent(news, { action: `charge.${fact.outcome}`, detail, tenant }));
+  return storeProcessed(tenant, changes);
 }
 
-/** The report itself is fetched later by whoever owns the sent usage; the meter's id is kept for that. */
+/** Whoever sent the usage fetches the report later; what it takes to find it is kept with the event. */
 function recordMeterReport(news: StripeNews, meterId: string | undefined): StripePlan {
   const changes = emptyChangeSet();
   const report = { meter: meterId ?? null, type: news.envelope.type };
-  changes.audit.push(auditOf(news, { action: "stripe.meter_report", detail: report }));
-  return store({ status: "processed", error: JSON.stringify(report) }, changes);
-}
-
-const tenantOf = (tenant: TenantRow | undefined): Pick<StripeOutcome, "tenantId" | "traceId"> => ({
-  tenantId: tenant?.tenantId ?? null,
-  traceId: tenant?.traceId ?? null,
-});
-
-function auditOf(
-  { envelope }: StripeNews,
-  change: { action: string; detail: Record<string, unknown>; tenant?: TenantRow | undefined },
-): AuditChange {
-  return {
-    actor: "stripe",
-    action: change.action,
-    target: `stripe_events/${envelope.id}`,
-    ...tenantOf(change.tenant),
-    detail: { type: envelope.type, ...change.detail },
-  };
-}
-
-function store(
-  outcome: Pick<StripeOutcome, "status" | "error"> & Partial<StripeOutcome>,
-  changes: ChangeSet = emptyChangeSet(),
-): StripePlan {
-  return { kind: "effect", outcome: { tenantId: null, traceId: null, ...outcome }, changes };
+  changes.audit.push(auditEvent(news, { action: "stripe.meter_report", detail: report }));
+  return storeProcessed(undefined, changes, JSON.stringify(report));
 }

@@ -13,7 +13,12 @@ import {
 export type StripeFact =
   | { kind: "checkout"; session: CheckoutSessionFields }
   | { kind: "subscription"; subscription: SubscriptionFields }
-  | { kind: "invoice"; outcome: "paid" | "payment_failed"; objectId: string | undefined; subscriptionId: string | undefined }
+  | {
+      kind: "invoice";
+      outcome: "paid" | "payment_failed";
+      objectId: string | undefined;
+      subscriptionId: string | undefined;
+    }
   | { kind: "charge"; outcome: "refunded" | "disputed"; objectId: string | undefined; customerId: string | undefined }
   | { kind: "meter_report"; meterId: string | undefined }
   | { kind: "ignored" }
@@ -77,4 +82,3 @@ const readInvoice = (object: Record<string, unknown>, outcome: "paid" | "payment
   objectId: readStripeId(object),
   subscriptionId: readInvoiceSubscriptionId(object),
 });
-

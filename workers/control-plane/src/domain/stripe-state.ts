@@ -27,8 +27,8 @@ export interface StripeState {
   nodes: readonly NodeRoom[];
   /** Whether the plan named by the metadata exists now. */
   isPlanKnown: boolean;
-  /** Plan whose price the subscription has. */
-  planIdOfPrice: string | undefined;
+  /** Plans by the prices that the subscription has or had. */
+  planIdByPrice: ReadonlyMap<string, string>;
 }
 
 /** Everything else that a plan depends on. */

@@ -1,4 +1,4 @@
-import { eventForSubscription, type TenantEvent } from "@prego/core/tenant-state";
+import { eventForSubscription } from "@prego/core/tenant-state";
 import type { SubscriptionFields } from "@prego/core/stripe";
 import { emptyChangeSet, type ChangeSet } from "./change-set.ts";
 import type { SubscriptionRow, TenantRow } from "./rows.ts";
@@ -34,7 +34,7 @@ export function planSubscription(news: SubscriptionNews, state: StripeState, con
     target: `stripe_subscriptions/${after.subscriptionId}`,
     tenantId: after.tenantId,
     traceId: tenant?.traceId ?? null,
-    detail: describeChange(news, { before: state.subscription, after, planId: state.planIdOfPrice }),
+    detail: describeChange(news, { before: state.subscription, after, planId: planOf(state, after) }),
   });
   if (tenant === undefined) {
     // A checkout that commits in between would otherwise never learn this state.
@@ -51,8 +51,8 @@ function followSubscription(
 ): StripePlan {
   const move = moveTenant({
     tenant,
-    event: eventForSubscription(after.status) ?? NO_NEWS,
-    set: { ...subscriptionColumns(after), planId: state.planIdOfPrice ?? tenant.planId },
+    event: eventForSubscription(after.status),
+    set: { ...subscriptionColumns(after), planId: planOf(state, after) ?? tenant.planId },
     openJobs: state.openJobs,
     nodes: state.nodes,
     newJobIds: context.newJobIds,
@@ -75,11 +75,14 @@ function followSubscription(
   return storeProcessed(tenant, changes);
 }
 
-/** Statuses that decide nothing only bring their columns along: a second payment of a paid tenant changes no state. */
-const NO_NEWS: TenantEvent = "payment_completed";
+/** Plan that the subscription's price stands for. */
+export const planOf = ({ planIdByPrice }: StripeState, { priceId }: SubscriptionRow): string | undefined =>
+  priceId === null ? undefined : planIdByPrice.get(priceId);
 
 /** What a tenant's row repeats of its subscription. */
-export const subscriptionColumns = (row: SubscriptionRow): Pick<TenantRow, "subscriptionStatus" | "currentPeriodEnd"> => ({
+export const subscriptionColumns = (
+  row: SubscriptionRow,
+): Pick<TenantRow, "subscriptionStatus" | "currentPeriodEnd"> => ({
   subscriptionStatus: row.status,
   currentPeriodEnd: row.currentPeriodEnd,
 });

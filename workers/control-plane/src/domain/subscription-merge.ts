@@ -39,8 +39,8 @@ export function mergeSubscription(
   const after = toRow(news, known, nowMs);
   if (known === undefined) return { kind: "take", after };
   if (isFinal(known.status)) return { kind: "keep" };
-  if (isFinal(after.status) || after.stateAsOf > known.stateAsOf) return { kind: "take", after };
-  if (after.stateAsOf < known.stateAsOf || isSameState(known, after)) return { kind: "keep" };
+  if (isFinal(after.status) || news.asOfSeconds > known.stateAsOf) return { kind: "take", after };
+  if (news.asOfSeconds < known.stateAsOf || isSameState(known, after)) return { kind: "keep" };
   if (asked === undefined) return { kind: "ask", subscriptionId: known.subscriptionId };
   const settled = toRow({ fields: asked, asOfSeconds: known.stateAsOf }, known, nowMs);
   return isSameState(known, settled) ? { kind: "keep" } : { kind: "take", after: settled };

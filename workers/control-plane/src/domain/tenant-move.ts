@@ -1,7 +1,13 @@
 import type { AuditChange } from "@prego/core/audit";
 import { PURGE_DELAY_MS } from "@prego/core/limits";
 import { formatInstant } from "@prego/core/period";
-import { eventForSubscription, transitionTenant, type TenantEvent, type TenantState } from "@prego/core/tenant-state";
+import {
+  eventForSubscription,
+  transitionTenant,
+  type TenantEvent,
+  type TenantState,
+  type TenantTransition,
+} from "@prego/core/tenant-state";
 import type { FunnelDraft, JobChange, Precondition, TraceDraft } from "./change-set.ts";
 import { placeTenant, type NodeRoom, type Placement } from "./placement.ts";
 import { isHeld, isUnclaimed, type JobKind, type JobRow, type TenantRow } from "./rows.ts";
@@ -9,7 +15,8 @@ import { isHeld, isUnclaimed, type JobKind, type JobRow, type TenantRow } from "
 /** What a move of a tenant is decided on. */
 export interface TenantMoveInput {
   tenant: TenantRow;
-  event: TenantEvent;
+  /** Undefined for news that leave the state as it is. */
+  event: TenantEvent | undefined;
   /** Columns that change with the event, before the state is worked out. */
   set: Partial<TenantRow>;
   /** Unfinished jobs of the tenant. */
@@ -25,18 +32,20 @@ export interface TenantMoveInput {
 export type NewJobIds = Readonly<Record<JobKind, string>>;
 
 /** The columns and jobs that follow from an event, or why it is not possible. */
-export type TenantMove =
-  | { kind: "refused"; reason: string }
-  | {
-      kind: "moved";
-      to: TenantState;
-      set: Partial<TenantRow>;
-      jobs: JobChange[];
-      preconditions: Precondition[];
-      trace: TraceDraft[];
-      audit: AuditChange[];
-      funnel: FunnelDraft[];
-    };
+export type TenantMove = { kind: "refused"; reason: string } | Moved;
+
+export interface Moved {
+  kind: "moved";
+  to: TenantState;
+  set: Partial<TenantRow>;
+  jobs: JobChange[];
+  preconditions: Precondition[];
+  trace: TraceDraft[];
+  audit: AuditChange[];
+  funnel: FunnelDraft[];
+}
+
+const STAY: TenantTransition = { kind: "stay" };
 
 /**
  * The one place where a tenant's state, its deletion deadline and its jobs change together. The state follows from
@@ -45,16 +54,15 @@ export type TenantMove =
 export function moveTenant(input: TenantMoveInput): TenantMove {
   const { tenant, event, openJobs, nowMs } = input;
   const after = { ...tenant, ...input.set };
-  const transition = transitionTenant(tenant.status, event, {
+  const facts = {
     provisioned: after.provisionedAt !== null && !isBeingRemoved(openJobs),
     subscriptionStatus: decisiveStatus(after.subscriptionStatus),
-  });
+  };
+  const transition = event === undefined ? STAY : transitionTenant(tenant.status, event, facts);
   if (transition.kind === "refuse") return { kind: "refused", reason: transition.reason };
   const to = transition.kind === "move" ? transition.to : tenant.status;
   const set: Partial<TenantRow> = { ...input.set, updatedAt: formatInstant(nowMs) };
-  const move = { kind: "moved", to, set, jobs: [], preconditions: [], trace: [], audit: [], funnel: [] } as TenantMove & {
-    kind: "moved";
-  };
+  const move: Moved = { kind: "moved", to, set, jobs: [], preconditions: [], trace: [], audit: [], funnel: [] };
   if (to === tenant.status) return move;
 
   Object.assign(set, { status: to, statusChangedAt: formatInstant(nowMs) }, deadlineOf(tenant.status, to, nowMs));
@@ -94,9 +102,9 @@ function cancelledJobs(from: TenantState, to: TenantState, openJobs: readonly Jo
     .map((job) => ({ kind: "cancel", job }));
 }
 
-function recordMove({ tenant, event, set, actor }: TenantMoveInput, move: TenantMove & { kind: "moved" }): void {
+function recordMove({ tenant, event, set, actor }: TenantMoveInput, move: Moved): void {
   const traceId = set.traceId ?? tenant.traceId;
-  const detail = { from: tenant.status, to: move.to, cause: event, purge_after: move.set.purgeAfter ?? null };
+  const detail = { from: tenant.status, to: move.to, cause: event ?? null, purge_after: move.set.purgeAfter ?? null };
   move.trace.push({ eventType: "tenant.state_changed", traceId, tenantId: tenant.tenantId, payload: detail });
   move.audit.push({
     actor,
@@ -109,7 +117,7 @@ function recordMove({ tenant, event, set, actor }: TenantMoveInput, move: Tenant
 }
 
 /** Queues a provision job on a node with room, and reserves the slot with the tenant's row. */
-export function queueProvision(input: TenantMoveInput, move: TenantMove & { kind: "moved" }): void {
+export function queueProvision(input: TenantMoveInput, move: Moved): void {
   const reserved = input.set.nodeId === undefined ? input.tenant.nodeId : input.set.nodeId;
   const placement = placeTenant(input.nodes, reserved);
   if (placement.nodeId !== null && placement.nodeId !== reserved) {
@@ -121,7 +129,7 @@ export function queueProvision(input: TenantMoveInput, move: TenantMove & { kind
 
 function queueJob(
   { tenant, set, newJobIds, actor, nowMs }: TenantMoveInput,
-  move: TenantMove & { kind: "moved" },
+  move: Moved,
   { kind, placement }: { kind: JobKind; placement: Placement },
 ): void {
   const traceId = set.traceId ?? tenant.traceId;

@@ -100,11 +100,14 @@ function collectIds(ids: Uint32Array, statuses: string, wanted: string): Uint32A
   return Uint32Array.from(collected);
 }
 
+const IDS_WORDS_MIN = 64 * ID_WORDS;
+
 /** Gathers accepted lines and ids into rows that stay below the size of a row. */
 class RowBuilder {
   readonly #rows: BatchRow[] = [];
   #hours = new Map<string, { events: number; text: string }>();
-  #ids: number[] = [];
+  #ids = new Uint32Array(IDS_WORDS_MIN);
+  #words = 0;
   #events = 0;
   #chars = 0;
 
@@ -122,11 +125,16 @@ class RowBuilder {
 
   /** The id of the line that was added last, or of a request. */
   addId(ids: Uint32Array, at: number): void {
-    for (let word = 0; word < ID_WORDS; word++) this.#ids.push(ids[at + word] ?? 0);
+    if (this.#words + ID_WORDS > this.#ids.length) {
+      const grown = new Uint32Array(this.#ids.length * 2);
+      grown.set(this.#ids);
+      this.#ids = grown;
+    }
+    for (let word = 0; word < ID_WORDS; word++) this.#ids[this.#words++] = ids[at + word] ?? 0;
   }
 
   finish(): BatchRow[] {
-    if (this.#events > 0 || this.#ids.length > 0) this.#closeRow();
+    if (this.#events > 0 || this.#words > 0) this.#closeRow();
     return this.#rows;
   }
 
@@ -135,11 +143,11 @@ class RowBuilder {
     this.#rows.push({
       events: this.#events,
       chars: this.#chars,
-      ids: Uint32Array.from(this.#ids),
+      ids: this.#ids.slice(0, this.#words),
       body: formatBatchBody(hours),
     });
     this.#hours = new Map();
-    this.#ids = [];
+    this.#words = 0;
     this.#events = 0;
     this.#chars = 0;
   }

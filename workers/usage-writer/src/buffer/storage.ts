@@ -114,17 +114,13 @@ export class BufferStorage {
 
   /** Writes a group's rows: all or none. */
   insertGroup(firstSeq: number, rows: readonly BatchRow[], replays: readonly ReplayNote[], nowMs: number): void {
+    const [only] = rows;
+    if (only !== undefined && rows.length === 1 && replays.length === 0) {
+      this.#insertBatch(firstSeq, only);
+      return;
+    }
     this.#storage.transactionSync(() => {
-      rows.forEach(({ events, chars, ids, body }, index) => {
-        this.#sql.exec(
-          "INSERT INTO batches (seq, events, chars, ids, body) VALUES (?, ?, ?, ?, ?)",
-          firstSeq + index,
-          events,
-          chars,
-          ids,
-          body,
-        );
-      });
+      rows.forEach((row, index) => this.#insertBatch(firstSeq + index, row));
       for (const { claim, duplicates } of replays) {
         this.#sql.exec(
           "INSERT OR IGNORE INTO replays (claim, made_ms, duplicates) VALUES (?, ?, ?)",
@@ -134,6 +130,11 @@ export class BufferStorage {
         );
       }
     });
+  }
+
+  #insertBatch(seq: number, { events, chars, ids, body }: BatchRow): void {
+    const insert = "INSERT INTO batches (seq, events, chars, ids, body) VALUES (?, ?, ?, ?, ?)";
+    this.#sql.exec(insert, seq, events, chars, ids, body);
   }
 
   findDuplicates(claim: Uint32Array): Uint32Array | undefined {

@@ -89,6 +89,8 @@ export class UsageBuffer extends DurableObject<Env> {
       if (outcome === "gone") return this.#erase(state);
       if (isHot(state)) sealIds(storage, state, now());
     }
+    // A commit that failed meanwhile had the state reloaded, with batches in it that are flushed now.
+    if (this.#state !== state) this.#state = undefined;
     const maintainedMs = storage.findObject()?.maintainedMs;
     if (maintainedMs === undefined || now() < maintainedMs + MAINTENANCE_MS) return;
     if ((await store.findTenant(state.tenantId)) === "gone") return this.#erase(state);

@@ -2,6 +2,7 @@ import { hourOf } from "@prego/core/period";
 import { formatUsageLine, type UsageEvent } from "@prego/core/usage-event";
 import { type AppendRequest, ID_WORDS } from "../buffer/append-request.ts";
 import { hasId } from "../buffer/digest-table.ts";
+import { concatIds } from "../buffer/segment.ts";
 import { claimOf, derivedId, shardOf, writeEventId } from "./digest.ts";
 
 /** A request's Idempotency-Key and body. */
@@ -10,10 +11,10 @@ export interface Idempotency {
   body: Uint8Array;
 }
 
-/** One call to one buffer, and where its events stood in the request. */
+/** One call to one buffer, and the events it carries. */
 export interface PlannedAppend {
   request: AppendRequest;
-  positions: number[];
+  placed: PlacedEvent[];
 }
 
 /** An event that is to be appended, and its place in the request. */
@@ -37,30 +38,59 @@ export function protectEvents(events: readonly PlacedEvent[], { idempotency }: A
 
 /** One append per tenant and shard, events in their order. */
 export function planAppends(events: readonly PlacedEvent[], context: AppendContext): PlannedAppend[] {
-  const appends = new Map<string, { tenantId: string; shard: number; placed: PlacedEvent[]; ids: Uint32Array[] }>();
+  const tenants = new Map<string, PlacedEvent[]>();
   for (const placed of events) {
-    const { tenantId } = placed.event;
-    const ids = new Uint32Array(ID_WORDS);
-    writeEventId(placed.event, ids, 0);
-    const shard = chooseShard(ids, context.shardCount(tenantId), context.nowMs);
-    const name = `${tenantId}/${shard}`;
-    const append = appends.get(name) ?? { tenantId, shard, placed: [], ids: [] };
-    append.placed.push(placed);
-    append.ids.push(ids);
-    appends.set(name, append);
+    const known = tenants.get(placed.event.tenantId);
+    if (known === undefined) tenants.set(placed.event.tenantId, [placed]);
+    else known.push(placed);
   }
-  return Array.from(appends.values(), ({ tenantId, shard, placed, ids }) => ({
-    positions: placed.map(({ position }) => position),
-    request: {
-      v: 1,
-      tenantId,
-      shard,
-      ids: packIds(ids),
-      hours: placed.map(({ event }) => hourOf(event.timestampMs)),
-      lines: placed.map(({ event }) => formatUsageLine(event, context.nowMs)),
-      ...claimMember(tenantId, context),
-    },
-  }));
+  return Array.from(tenants, ([tenantId, placed]) => planTenant(tenantId, placed, context)).flat();
+}
+
+function planTenant(tenantId: string, placed: PlacedEvent[], context: AppendContext): PlannedAppend[] {
+  const ids = new Uint32Array(placed.length * ID_WORDS);
+  placed.forEach(({ event }, index) => writeEventId(event, ids, index * ID_WORDS));
+  const shards = context.shardCount(tenantId);
+  if (shards === 1) return [planShard({ tenantId, shard: 0, placed, ids }, context)];
+  const spread = new Map<number, { placed: PlacedEvent[]; ids: Uint32Array[] }>();
+  placed.forEach((event, index) => {
+    const id = ids.subarray(index * ID_WORDS, (index + 1) * ID_WORDS);
+    const shard = hasId(id, 0) ? shardOf(id, 0, shards) : context.nowMs % shards;
+    const known = spread.get(shard) ?? { placed: [], ids: [] };
+    known.placed.push(event);
+    known.ids.push(id);
+    spread.set(shard, known);
+  });
+  return Array.from(spread, ([shard, { placed, ids }]) =>
+    planShard({ tenantId, shard, placed, ids: concatIds(ids) }, context),
+  );
+}
+
+function planShard(
+  { tenantId, shard, placed, ids }: { tenantId: string; shard: number; placed: PlacedEvent[]; ids: Uint32Array },
+  context: AppendContext,
+): PlannedAppend {
+  const { nowMs, idempotency } = context;
+  const hours = placed.map(createHourReader());
+  const lines = placed.map(({ event }) => formatUsageLine(event, nowMs));
+  const request: AppendRequest = { v: 1, tenantId, shard, ids, hours, lines };
+  if (idempotency !== undefined) request.claim = claimOf(tenantId, idempotency.key, idempotency.body);
+  return { placed, request };
+}
+
+const HOUR_MS = 3_600_000;
+
+/** Hours of events; neighbours mostly share theirs, and writing one costs more than comparing. */
+function createHourReader(): (placed: PlacedEvent) => string {
+  let startMs = Infinity;
+  let hour = "";
+  return ({ event: { timestampMs } }) => {
+    if (timestampMs < startMs || timestampMs >= startMs + HOUR_MS) {
+      hour = hourOf(timestampMs);
+      startMs = Math.floor(timestampMs / HOUR_MS) * HOUR_MS;
+    }
+    return hour;
+  };
 }
 
 /**
@@ -78,19 +108,4 @@ export function planClaims(appends: readonly PlannedAppend[], context: AppendCon
       const shard = shardOf(claim, 0, context.shardCount(tenantId));
       return { v: 1, tenantId, shard, ids: new Uint32Array(0), hours: [], lines: [], claim };
     });
-}
-
-function chooseShard(ids: Uint32Array, shards: number, nowMs: number): number {
-  if (shards === 1) return 0;
-  return hasId(ids, 0) ? shardOf(ids, 0, shards) : nowMs % shards;
-}
-
-function packIds(ids: readonly Uint32Array[]): Uint32Array {
-  const packed = new Uint32Array(ids.length * ID_WORDS);
-  ids.forEach((id, position) => packed.set(id, position * ID_WORDS));
-  return packed;
-}
-
-function claimMember(tenantId: string, { idempotency }: AppendContext): { claim?: Uint32Array } {
-  return idempotency === undefined ? {} : { claim: claimOf(tenantId, idempotency.key, idempotency.body) };
 }

@@ -1,15 +1,12 @@
-import type { AppendRequest, AppendResult } from "../buffer/append-request.ts";
+import { type AppendRequest, type AppendResult, ID_WORDS } from "../buffer/append-request.ts";
 import { hasId } from "../buffer/digest-table.ts";
-import { ID_WORDS } from "../buffer/append-request.ts";
 import type { UsageBuffer } from "../buffer/usage-buffer.ts";
-import { APPEND_ATTEMPTS_MAX, BUSY_RETRY_AFTER_SECONDS } from "../limits.ts";
+import { APPEND_ATTEMPTS_MAX, BUSY_RETRY_AFTER_SECONDS, RETRY_AFTER_SECONDS } from "../limits.ts";
 
 /** What a buffer answered, or that it could not be asked. */
 export type AppendOutcome =
   | Exclude<AppendResult, { kind: "busy" | "unsupported" }>
   | { kind: "unavailable"; retryAfterSeconds: number; cause?: unknown };
-
-const RETRY_AFTER_SECONDS = 5;
 
 /**
  * Hands events to the buffer of their tenant and shard. A passing failure is tried again only if every event has an id: the

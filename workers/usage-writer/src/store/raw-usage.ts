@@ -16,12 +16,12 @@ export interface StoredObject {
 
 /** Everything outside of itself that a usage buffer touches. Each call may be repeated. */
 export interface RawUsageStore {
-  findTenant(tenantId: string): Promise<TenantAnswer>;
+  findTenant: (tenantId: string) => Promise<TenantAnswer>;
   /** Creates an object, or finds that it is there already; returns its SHA-256 in hex. */
-  putObject(key: string, bytes: Uint8Array): Promise<string>;
+  putObject: (key: string, bytes: Uint8Array) => Promise<string>;
   /** Makes objects known as pending; `gone` and nothing written if the tenant is being purged. */
-  recordObjects(tenantId: string, objects: readonly StoredObject[], nowMs: number): Promise<"recorded" | "gone">;
-  deleteObjects(keys: readonly string[]): Promise<void>;
+  recordObjects: (tenantId: string, objects: readonly StoredObject[], nowMs: number) => Promise<"recorded" | "gone">;
+  deleteObjects: (keys: readonly string[]) => Promise<void>;
 }
 
 /** An object of the same name but with other content is in R2. Nothing may go on: one of the two would be lost. */

@@ -3,6 +3,7 @@ import type { Database } from "@prego/core/store";
 import { acceptsUsage } from "@prego/core/tenant-state";
 import { TENANT_CACHE_ENTRIES_MAX, TENANT_CACHE_MS_MAX } from "@prego/core/limits";
 import { sql } from "drizzle-orm";
+import { askDatabase } from "./ask-database.ts";
 import { UNKNOWN_TENANT_CACHE_MS } from "../limits.ts";
 
 /** Whether usage of a tenant is taken; `gone` while and after it is purged. */
@@ -20,9 +21,6 @@ export async function findTenantAnswers(
   return new Map(rows.map(({ tenantId, status }) => [tenantId, acceptsUsage(status)]));
 }
 
-/** Answers for tenants from memory or, all that are missing together, from one query. */
-export type FindTenants = (tenantIds: ReadonlySet<string>, nowMs: number) => Promise<ReadonlyMap<string, TenantAnswer>>;
-
 /** A bounded memory of tenants; nothing in it is older than TENANT_CACHE_MS_MAX. */
 export class TenantCache {
   readonly #entries = new Map<string, { answer: TenantAnswer; untilMs: number }>();
@@ -36,7 +34,7 @@ export class TenantCache {
       else missing.push(tenantId);
     }
     if (missing.length === 0) return answers;
-    const found = await findTenantAnswers(db, missing);
+    const found = await askDatabase(() => findTenantAnswers(db, missing));
     for (const tenantId of missing) {
       const answer = found.get(tenantId) ?? "unknown";
       answers.set(tenantId, answer);

@@ -1,0 +1,127 @@
+import { createEventMaker, JSON_HEADERS } from "../events.ts";
+import { formatNumber, makeFigure, type Report } from "../figure.ts";
+import { type LoadResult, sendAcceptedLoad } from "../load.ts";
+import { addTenants, applyMigrations } from "../migrate.ts";
+import { runRounds } from "../rounds.ts";
+import { type MeasuredRuntime, startRuntime } from "../runtime.ts";
+import { median } from "../statistics.ts";
+import type { Scale } from "../scale.ts";
+import { entryOf } from "../entries.ts";
+
+const TENANT = "ten_bench";
+const CONNECTIONS = 50;
+const EVENTS_PER_BATCH = 100;
+const ROUNDS = 5;
+const SECRET = "a-secret-of-senders-for-the-bench";
+const HEADERS = { ...JSON_HEADERS, authorization: `Bearer ${SECRET}` };
+
+/** Requests a round: about two seconds each on two cores. */
+const REQUESTS = { writer: 10_000, batch: 1_000, sameWorker: 10_000, object: 10_000, bare: 12_000, d1: 2_500, r2: 1_500 };
+type Contender = keyof typeof REQUESTS;
+
+/** Requests a second of one-event posts and events a second of batches, beside what they are measured against. */
+export async function measureIngest(scale: Scale): Promise<Report> {
+  const vars = { USE_WRITER_SECRET: SECRET, FLUSH_SECONDS: "300" };
+  const objects = { USAGE_BUFFER: "UsageBuffer" };
+  const runtime = await startRuntime([
+    { name: "baseline", entry: entryOf("baselines/worker.ts"), objects: { EMPTY: "EmptyObject" } },
+    { name: "same-worker", entry: entryOf("baselines/usage-writer.ts"), objects, vars },
+    { name: "writer", entry: entryOf("@prego/usage-writer/index"), objects, vars },
+  ]);
+  try {
+    const database = await runtime.database("writer");
+    await applyMigrations(database);
+    await addTenants(database, [TENANT]);
+    await database.prepare("CREATE TABLE baseline_events (id INTEGER PRIMARY KEY, body TEXT NOT NULL)").run();
+    const contenders = await listContenders(runtime, scale);
+    // What the first requests compile and open belongs to no round.
+    await runRounds(1, contenders);
+    return report(await runRounds(ROUNDS, contenders), runtime);
+  } finally {
+    await runtime.close();
+  }
+}
+
+async function listContenders(
+  runtime: MeasuredRuntime,
+  scale: Scale,
+): Promise<Record<Contender, () => Promise<LoadResult>>> {
+  const make = createEventMaker(scale.seed);
+  const [baseline, sameWorker, writer] = await Promise.all(
+    ["baseline", "same-worker", "writer"].map(async (name) => (await runtime.urlOf(name)).href),
+  );
+  const load = (url: string | undefined, path: string, name: Contender, bodies: (requests: number) => string[]) => () => {
+    const requests = scale.count(REQUESTS[name]);
+    const plan = { path, headers: HEADERS, bodies: bodies(requests), connections: CONNECTIONS, requests };
+    return sendAcceptedLoad({ url: url ?? "", ...plan });
+  };
+  const single = (requests: number): string[] => make.single(TENANT, requests);
+  const batches = (requests: number): string[] => make.batches(TENANT, requests, EVENTS_PER_BATCH);
+  return {
+    writer: load(writer, "/usage", "writer", single),
+    sameWorker: load(sameWorker, "/usage", "sameWorker", single),
+    object: load(baseline, "/object", "object", single),
+    bare: load(baseline, "/bare", "bare", single),
+    d1: load(baseline, "/d1", "d1", single),
+    r2: load(baseline, "/r2", "r2", single),
+    batch: load(writer, "/usage", "batch", batches),
+  };
+}
+
+function report(results: Record<Contender, LoadResult[]>, { errors }: MeasuredRuntime): Report {
+  const rateOf = (name: Contender): number => median(results[name].map(({ perSecond }) => perSecond));
+  // Of each round by itself: both sides of a ratio have seen the same machine.
+  const ratio = (name: Contender, to: Contender): number =>
+    median(results[name].map(({ perSecond }, round) => perSecond / (results[to][round]?.perSecond ?? Number.NaN)));
+  const against = (to: Contender, what: string): string => `${formatNumber(rateOf(to))}/s ${what}`;
+  const figures = [
+    makeFigure({ figure: "one_event", value: rateOf("writer"), unit: "requests/s", baseline: "one tenant, 50 connections" }),
+    makeFigure({
+      figure: "one_event_vs_same_worker_empty_object",
+      value: ratio("writer", "sameWorker"),
+      unit: "x",
+      baseline: against("sameWorker", "same worker, object method that keeps nothing"),
+      target: { atLeast: 0.8 },
+    }),
+    makeFigure({
+      figure: "one_event_vs_d1_insert",
+      value: ratio("writer", "d1"),
+      unit: "x",
+      baseline: against("d1", "bare handler, one D1 insert an event"),
+      target: { atLeast: 3 },
+    }),
+    makeFigure({
+      figure: "one_event_vs_r2_put",
+      value: ratio("writer", "r2"),
+      unit: "x",
+      baseline: against("r2", "bare handler, one R2 put an event"),
+      target: { atLeast: 5 },
+    }),
+    makeFigure({
+      figure: "one_event_vs_minimal_object_call",
+      value: ratio("writer", "object"),
+      unit: "x",
+      baseline: against("object", "bare handler, one empty object call"),
+    }),
+    makeFigure({
+      figure: "one_event_vs_bare_handler",
+      value: ratio("writer", "bare"),
+      unit: "x",
+      baseline: against("bare", "bare handler"),
+    }),
+    makeFigure({
+      figure: "batch_of_100_vs_one_event",
+      value: ratio("batch", "writer") * EVENTS_PER_BATCH,
+      unit: "x",
+      baseline: `${formatNumber(rateOf("writer"))} events/s one by one, ${formatNumber(rateOf("batch") * EVENTS_PER_BATCH)} in batches`,
+      target: { atLeast: 15 },
+    }),
+  ];
+  const p99 = (name: Contender): string => formatNumber(median(results[name].map(({ p99Ms }) => p99Ms)));
+  const notes = [
+    `Median of ${ROUNDS} rounds, contenders in turn; a ratio is the median of the rounds' ratios.`,
+    `99th percentile: one event ${p99("writer")} ms, batch of 100 ${p99("batch")} ms, same worker with empty object ${p99("sameWorker")} ms.`,
+    ...errors.map((error) => `logged error: ${error}`),
+  ];
+  return { figures, notes };
+}

@@ -1,0 +1,32 @@
+import type { Counts } from "./instrument/counts.ts";
+import type { Usage } from "./price-list.ts";
+
+/** What the bench counted of billed operations: the base of every price in the documents. */
+export interface MeasuredUsage {
+  /** Per million events with ids, all the way into usage_rollups. */
+  perMillion: Record<SenderKind, Usage>;
+  /** Of one flush of one tenant, whatever it holds, and of its object's way into usage_rollups. */
+  perFlush: Usage;
+  /** Of one run of the aggregator that finds nothing to do. */
+  perRun: Usage;
+  /** Worker CPU an HTTP request. */
+  cpuMsPerRequest: Record<SenderKind, number>;
+}
+
+/** How events arrive: one by one in company of others of their tenant, one by one alone, or 100 a request. */
+export type SenderKind = "oneByOne" | "alone" | "batches";
+
+/** Memory for which an active object is billed. */
+const OBJECT_GB = 0.128;
+
+/** What was counted, as the price list names it. Storage is not among it. */
+export const toUsage = (counts: Counts): Usage => ({
+  objectRequests: counts.objectRequests,
+  objectGbSeconds: (counts.objectBusyMs / 1_000) * OBJECT_GB,
+  objectRowsRead: counts.objectRowsRead,
+  objectRowsWritten: counts.objectRowsWritten,
+  d1RowsRead: counts.d1RowsRead,
+  d1RowsWritten: counts.d1RowsWritten,
+  r2ClassA: counts.r2ClassA,
+  r2ClassB: counts.r2ClassB,
+});

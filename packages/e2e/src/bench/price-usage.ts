@@ -1,0 +1,81 @@
+import { formatNumber } from "./figure.ts";
+import { type Item, PRICES, type Usage } from "./price-list.ts";
+
+/** One line of a bill. */
+export interface BillLine {
+  item: Item;
+  units: number;
+  billedUnits: number;
+  nanoUsd: number;
+}
+
+/** A bill with its sum. */
+export interface Bill {
+  lines: BillLine[];
+  usd: number;
+}
+
+const NANO = 1_000_000_000;
+
+const listItems = (usage: Usage): [Item, number][] => (Object.entries(usage) as [Item, number][]).filter(([, n]) => n > 0);
+
+const sumUp = (lines: BillLine[]): Bill => ({
+  lines,
+  usd: lines.reduce((sum, { nanoUsd }) => sum + nanoUsd, 0) / NANO,
+});
+
+/** Price of usage at the margin: nothing is included, nothing is rounded up. */
+export function priceMarginal(usage: Usage): Bill {
+  return sumUp(
+    listItems(usage).map(([item, units]) => ({
+      item,
+      units,
+      billedUnits: units,
+      nanoUsd: Math.round(units * PRICES[item].nanoUsd),
+    })),
+  );
+}
+
+/** Price of a month's usage: what the plan includes is taken off, the rest is rounded up as the pages say. */
+export function priceMonth(usage: Usage): Bill {
+  return sumUp(
+    listItems(usage).map(([item, units]) => {
+      const { included, roundedTo, nanoUsd } = PRICES[item];
+      const excess = Math.max(0, units - included);
+      const billedUnits = roundedTo === 0 ? excess : Math.ceil(excess / roundedTo) * roundedTo;
+      return { item, units, billedUnits, nanoUsd: Math.round(billedUnits * nanoUsd) };
+    }),
+  );
+}
+
+/** Usage per million events, from what was counted over some. */
+export function perMillion(usage: Usage, events: number): Usage {
+  return scaleUsage(usage, 1_000_000 / events);
+}
+
+/** Usage that many times over. */
+export function scaleUsage(usage: Usage, factor: number): Usage {
+  return Object.fromEntries(listItems(usage).map(([item, units]) => [item, units * factor]));
+}
+
+/** Sum of several usages. */
+export function addUsage(...parts: readonly Usage[]): Usage {
+  const sum: Usage = {};
+  for (const part of parts) for (const [item, units] of listItems(part)) sum[item] = (sum[item] ?? 0) + units;
+  return sum;
+}
+
+/** Dollars with as many digits as they need to be seen. */
+export function formatUsd(usd: number): string {
+  return `$${usd.toFixed(usd !== 0 && Math.abs(usd) < 1 ? 4 : 2)}`;
+}
+
+/** The arithmetic of a bill, one line each: units x price = dollars. */
+export function formatBill({ lines, usd }: Bill): string[] {
+  const rows = lines.map(({ item, billedUnits, nanoUsd }) => {
+    const { item: name, unit, nanoUsd: price } = PRICES[item];
+    const each = price >= 1_000_000 ? `${formatUsd(price / NANO)}/${unit}` : `$${price / 1_000}/M ${unit}s`;
+    return `  ${name.padEnd(48)} ${formatNumber(billedUnits).padStart(12)} x ${each.padEnd(18)} = ${formatUsd(nanoUsd / NANO)}`;
+  });
+  return [...rows, `  ${"sum".padEnd(48)} ${"".padStart(12)}   ${"".padEnd(18)} = ${formatUsd(usd)}`];
+}

@@ -1,0 +1,114 @@
+import { isConfigured } from "@prego/core/auth";
+import { isConstraintFailure, isGuardFailure } from "@prego/core/d1-error";
+import { describeError } from "@prego/core/log";
+import { ProblemError } from "@prego/core/problem";
+import { commit } from "@prego/core/store";
+import { readEnvelope, verifyStripeWebhook, type SubscriptionFields } from "@prego/core/stripe";
+import type { Deps } from "./deps.ts";
+import { planStripeEffect } from "./domain/stripe-effects.ts";
+import { readStripeFact } from "./domain/stripe-fact.ts";
+import type { StripeContext, StripeNews, StripePlan } from "./domain/stripe-state.ts";
+import { newShortId } from "./domain/short-id.ts";
+import { PLAN_ATTEMPTS_MAX, STRIPE_QUESTIONS_MAX } from "./limits.ts";
+import { changeSetStatements } from "./store/change-set.ts";
+import { hasStripeEvent, stripeEventStatement } from "./store/stripe-events.ts";
+import { readStripeState } from "./store/stripe-state.ts";
+
+/** What became of a delivery. */
+export interface Receipt {
+  isDuplicate: boolean;
+  /** Whether a dispatch waits in the outbox because of it. */
+  hasDispatch: boolean;
+}
+
+/** Verifies a delivery and applies its event exactly once. */
+export async function receiveStripeWebhook(
+  deps: Deps,
+  delivery: { rawBody: Uint8Array; header: string | null },
+): Promise<Receipt> {
+  const { webhookSecret: secret } = deps.settings;
+  if (!isConfigured(secret)) {
+    throw new ProblemError("not_configured", { detail: "The signing secret of the webhook is not configured." });
+  }
+  const verified = await verifyStripeWebhook({ ...delivery, secret, nowMs: deps.now() });
+  if (!verified.ok) {
+    deps.log("warn", "stripe.webhook_refused", { reason: verified.reason, bytes: delivery.rawBody.length });
+    throw new ProblemError("signature_invalid");
+  }
+  const envelope = readEnvelope(verified.event);
+  if (envelope === undefined) throw new ProblemError("malformed_request", { detail: "Not a Stripe event." });
+  const news = { envelope, fact: readStripeFact(envelope) };
+  return applyStripeEvent(deps, news, await sha256OfBytes(delivery.rawBody));
+}
+
+/**
+ * Plans and commits an event until nobody interferes. The event's row is part of the batch: a second copy, however close,
+ * finds it or breaks on it.
+ */
+export async function applyStripeEvent(deps: Deps, news: StripeNews, bodySha256: string): Promise<Receipt> {
+  const asked = new Map<string, SubscriptionFields>();
+  for (let attempt = 0; attempt < PLAN_ATTEMPTS_MAX; attempt += 1) {
+    if (await hasStripeEvent(deps.db, news.envelope.id)) return { isDuplicate: true, hasDispatch: false };
+    const plan = await planWithStripe(deps, news, asked);
+    const nowMs = deps.now();
+    try {
+      await commit(deps.db, [
+        stripeEventStatement(deps.db, { envelope: news.envelope, outcome: plan.outcome, bodySha256, nowMs }),
+        ...(await changeSetStatements(deps, plan.changes, nowMs)),
+      ]);
+      deps.log(plan.outcome.status === "failed" ? "error" : "info", "stripe.event_stored", {
+        stripe_event_id: news.envelope.id,
+        type: news.envelope.type,
+        status: plan.outcome.status,
+        reason: plan.outcome.error,
+        tenant_id: plan.outcome.tenantId,
+        trace_id: plan.outcome.traceId,
+      });
+      return { isDuplicate: false, hasDispatch: plan.changes.jobs.some(({ kind }) => kind === "queue") };
+    } catch (error) {
+      if (!isGuardFailure(error) && !isConstraintFailure(error)) throw error;
+      deps.log("info", "stripe.event_replanned", { stripe_event_id: news.envelope.id, error: describeError(error) });
+    }
+  }
+  throw new ProblemError("internal", { detail: "Others kept changing the same rows; send the event again." });
+}
+
+async function planWithStripe(
+  deps: Deps,
+  news: StripeNews,
+  asked: Map<string, SubscriptionFields>,
+): Promise<StripePlan & { kind: "effect" }> {
+  for (let questions = 0; questions <= STRIPE_QUESTIONS_MAX; questions += 1) {
+    const nowMs = deps.now();
+    const state = await readStripeState(deps.db, news.fact, { nowMs, asked });
+    const plan = planStripeEffect(news, state, createContext(deps, nowMs, asked));
+    if (plan.kind === "effect") return plan;
+    asked.set(plan.subscriptionId, await askStripe(deps, plan.subscriptionId));
+  }
+  throw new Error("the plan kept asking Stripe");
+}
+
+const createContext = (deps: Deps, nowMs: number, asked: ReadonlyMap<string, SubscriptionFields>): StripeContext => ({
+  nowMs,
+  livemode: deps.settings.livemode,
+  newTenant: { tenantId: deps.newId("ten"), shortId: newShortId(deps.randomBytes(10)) },
+  newJobIds: { provision: deps.newId("job"), deprovision: deps.newId("job") },
+  asked,
+});
+
+/** Without an answer nothing is decided: Stripe sends the event again later. */
+async function askStripe(deps: Deps, subscriptionId: string): Promise<SubscriptionFields> {
+  if (deps.findSubscription === undefined) {
+    throw new ProblemError("not_configured", { detail: "The key of Stripe's API is not configured." });
+  }
+  try {
+    return await deps.findSubscription(subscriptionId);
+  } catch (error) {
+    throw new ProblemError("upstream_failed", { detail: "Stripe could not be asked.", cause: error });
+  }
+}
+
+async function sha256OfBytes(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

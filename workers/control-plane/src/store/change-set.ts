@@ -1,0 +1,120 @@
+import { and, eq, sql, type SQL } from "drizzle-orm";
+import { createAuditEntry, type AuditChange } from "@prego/core/audit";
+import { redactFunnelPayload } from "@prego/core/funnel";
+import { newId } from "@prego/core/id";
+import { formatInstant } from "@prego/core/period";
+import { funnelEvents, stripeSubscriptions, tenantsMaster } from "@prego/core/schema";
+import { appendAudit, appendTrace, requireChanged, requireTrue, type Statement } from "@prego/core/store";
+import type { Deps } from "../deps.ts";
+import type { ChangeSet, FunnelDraft, Precondition, TraceDraft } from "../domain/change-set.ts";
+import type { SubscriptionRow, TenantRow } from "../domain/rows.ts";
+import { is } from "./null-safe.ts";
+import { jobStatements } from "./job-changes.ts";
+
+/** What it takes to write: storage, randomness for salts, and ids. */
+export type WriteDeps = Pick<Deps, "db" | "randomBytes" | "newId">;
+
+/**
+ * Statements of one decision, for one batch. Every row that is changed must still be as it was when the change was decided;
+ * otherwise the batch fails as a whole and the caller decides anew.
+ */
+export async function changeSetStatements(deps: WriteDeps, changes: ChangeSet, nowMs: number): Promise<Statement[]> {
+  return [
+    ...tenantStatements(deps, changes.tenant),
+    ...changes.preconditions.map((precondition) => preconditionStatement(precondition)),
+    ...subscriptionStatements(deps, changes.subscription),
+    ...changes.jobs.flatMap((change) => jobStatements(deps, change, nowMs)),
+    ...traceStatements(deps, changes.trace, nowMs),
+    ...changes.funnel.map((draft) => funnelStatement(deps, draft, nowMs)),
+    ...(await auditStatements(deps, changes.audit, nowMs)),
+  ];
+}
+
+export async function auditStatements(
+  deps: WriteDeps,
+  audit: readonly AuditChange[],
+  nowMs: number,
+): Promise<Statement[]> {
+  const entries = audit.map((change) => createAuditEntry(change, { nowMs, salt: deps.randomBytes(32) }));
+  return appendAudit(deps.db, await Promise.all(entries));
+}
+
+/** Ids of one batch sort in its order: the first random byte counts up. */
+export function traceStatements(deps: WriteDeps, trace: readonly TraceDraft[], nowMs: number): Statement[] {
+  const events = trace.map((draft, index) => {
+    const random = deps.randomBytes(10);
+    random[0] = index;
+    return { ...draft, id: newId("trc", nowMs, random), nowMs, source: "control-plane" };
+  });
+  return appendTrace(deps.db, events);
+}
+
+function tenantStatements({ db }: WriteDeps, change: ChangeSet["tenant"]): Statement[] {
+  if (change === null) return [];
+  if (change.kind === "create") return [db.insert(tenantsMaster).values(change.row)];
+  return [db.update(tenantsMaster).set(change.set).where(isUnchangedTenant(change.before)), requireChanged()];
+}
+
+const isUnchangedTenant = (before: TenantRow): SQL | undefined =>
+  and(
+    eq(tenantsMaster.tenantId, before.tenantId),
+    eq(tenantsMaster.status, before.status),
+    eq(tenantsMaster.planId, before.planId),
+    is(tenantsMaster.provisionedAt, before.provisionedAt),
+    is(tenantsMaster.nodeId, before.nodeId),
+    is(tenantsMaster.stripeSubscriptionId, before.stripeSubscriptionId),
+    is(tenantsMaster.subscriptionStatus, before.subscriptionStatus),
+    is(tenantsMaster.currentPeriodEnd, before.currentPeriodEnd),
+    is(tenantsMaster.purgeAfter, before.purgeAfter),
+  );
+
+function preconditionStatement(precondition: Precondition): Statement {
+  switch (precondition.kind) {
+    case "subscription_unknown":
+      return requireTrue(
+        sql`NOT EXISTS (SELECT 1 FROM stripe_subscriptions WHERE subscription_id = ${precondition.subscriptionId})`,
+      );
+    case "no_tenant_has_subscription":
+      return requireTrue(
+        sql`NOT EXISTS (SELECT 1 FROM tenants_master WHERE stripe_subscription_id = ${precondition.subscriptionId})`,
+      );
+    case "node_has_room":
+      // Counted after the tenant took its slot, so the last slot goes to one of two.
+      return requireTrue(sql`(SELECT count(*) FROM tenants_master WHERE node_id = ${precondition.nodeId})
+        <= (SELECT capacity FROM nodes WHERE node_id = ${precondition.nodeId} AND status = 'active')`);
+    case "node_exists":
+      return requireTrue(sql`EXISTS (SELECT 1 FROM nodes WHERE node_id = ${precondition.nodeId})`);
+  }
+}
+
+function subscriptionStatements({ db }: WriteDeps, change: ChangeSet["subscription"]): Statement[] {
+  if (change === null) return [];
+  if (change.before === undefined) return [db.insert(stripeSubscriptions).values(change.after)];
+  return [
+    db.update(stripeSubscriptions).set(change.after).where(isUnchangedSubscription(change.before)),
+    requireChanged(),
+  ];
+}
+
+const isUnchangedSubscription = (before: SubscriptionRow): SQL | undefined =>
+  and(
+    eq(stripeSubscriptions.subscriptionId, before.subscriptionId),
+    eq(stripeSubscriptions.status, before.status),
+    is(stripeSubscriptions.stateAsOf, before.stateAsOf),
+    is(stripeSubscriptions.tenantId, before.tenantId),
+    is(stripeSubscriptions.priceId, before.priceId),
+    is(stripeSubscriptions.currentPeriodEnd, before.currentPeriodEnd),
+  );
+
+function funnelStatement({ db }: WriteDeps, draft: FunnelDraft, nowMs: number): Statement {
+  return db.insert(funnelEvents).values({
+    ts: formatInstant(nowMs),
+    eventType: draft.eventType,
+    traceId: draft.traceId,
+    tenantId: draft.tenantId,
+    jobId: draft.jobId ?? null,
+    success: draft.success === undefined ? null : Number(draft.success),
+    source: draft.source,
+    payloadJson: draft.payload === undefined ? null : redactFunnelPayload(draft.payload),
+  });
+}

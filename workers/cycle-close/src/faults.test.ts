@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { close, createWorld, CYCLE, DAY_MS, HOUR_MS, outbox, totals, type World } from "./cycle-close-test-kit.ts";
+import { resetDatabase, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
+import { createFaultyDeps, FAULT_MODES, type FaultMode } from "./fault-test-kit.ts";
+
+const UNIT = 1_000_000n;
+const CALLS_MAX = 200;
+
+async function prepareWorld(): Promise<World> {
+  await resetDatabase();
+  const meters = { api_requests: { included: "1000000000", eventName: "api_calls" } };
+  await seedPlan("basic", { meters });
+  await seedPlan("metered", { mode: "meter_event", meters });
+  await seedTenant("item");
+  await seedTenant("meter", { plan: "metered" });
+  await seedRollup("item", "api_requests", { qty: 1_250n * UNIT });
+  await seedRollup("meter", "api_requests", { qty: 1_040n * UNIT });
+  return createWorld();
+}
+
+/** Runs until nothing is pending, a day and an hour apart; a fleet that never gets quiet fails the check. */
+async function resumeUntilQuiet(world: World): Promise<void> {
+  world.stripe.fault = () => undefined;
+  for (let round = 0; round < 4; round += 1) {
+    await close(world);
+    const [open] = await rows<{ count: number }>("SELECT count(*) AS count FROM cycle_runs WHERE status <> 'closed'");
+    if (open?.count === 0) return;
+    world.clock.nowMs += 25 * HOUR_MS;
+  }
+}
+
+async function checkWorld(world: World, point: string): Promise<void> {
+  const bills = (await totals()).filter((line) => line.cycle === CYCLE);
+  expect(bills, point).toMatchObject([
+    { tenant_id: "item", overage: 250_000_000, amount_minor: 500 },
+    { tenant_id: "meter", overage: 40_000_000, amount_minor: 80 },
+  ]);
+  const [item, meter, ...others] = await outbox();
+  expect(others, point).toEqual([]);
+  expect(item, point).toMatchObject({ tenant_id: "item", status: "sent" });
+  expect(
+    world.stripe.items.map((made) => made.amount),
+    point,
+  ).toEqual([500]);
+  if (meter?.status === "rejected") {
+    expect(meter.error, point).toMatch(/^timestamp_too_far_in_past/);
+    expect(world.stripe.events, point).toEqual([]);
+  } else {
+    expect(meter, point).toMatchObject({ tenant_id: "meter", status: "sent" });
+    expect(
+      world.stripe.events.map((event) => event.value),
+      point,
+    ).toEqual([40n]);
+  }
+  const [finished] = await rows<{ status: string }>("SELECT status FROM cycle_runs WHERE cycle = ?", CYCLE);
+  expect(finished, point).toEqual({ status: "closed" });
+  const audit = await rows<{ count: number }>(
+    "SELECT count(*) AS count FROM audit_logs WHERE action = 'cycle.closed' AND target = ?",
+    `usage_cycle_totals/${CYCLE}`,
+  );
+  expect(audit, point).toEqual([{ count: 2 }]);
+  expect(world.stripe.overlap, point).toBe(1);
+}
+
+async function sweep(mode: FaultMode, gapMs: number): Promise<number> {
+  for (let call = 1; call <= CALLS_MAX; call += 1) {
+    const world = await prepareWorld();
+    const { deps, injector } = createFaultyDeps(world, { call, mode });
+    await close(world, {}, deps).catch(() => undefined);
+    world.clock.nowMs += gapMs;
+    await resumeUntilQuiet(world);
+    await checkWorld(world, `${mode} at call ${call}, resumed after ${gapMs / HOUR_MS} h`);
+    if (injector.calls < call) return call;
+  }
+  throw new Error("the sweep did not end");
+}
+
+describe.each([
+  ["an hour", HOUR_MS],
+  ["25 hours", 25 * HOUR_MS],
+  ["36 days", 36 * DAY_MS],
+])("a close that broke at any call and is resumed after %s", (_, gapMs) => {
+  test.each(FAULT_MODES)(
+    "bills nothing twice, loses nothing and is right to the digit: %s",
+    { timeout: 120_000 },
+    async (mode) => {
+      expect(await sweep(mode, gapMs)).toBeGreaterThan(mode.startsWith("saved") ? 2 : 20);
+    },
+  );
+});

@@ -1,0 +1,55 @@
+import type { Price } from "@prego/core/pricing";
+import type { CloseLine } from "./plan/close-line.ts";
+import type { MeterUsage, PlanMeter, PlanVersion, StoredLine, TenantCloseInputs } from "./plan/inputs.ts";
+
+export const UNIT = 1_000_000n;
+
+export const flat = (unitAmount: string): Price => ({ model: "flat", unitAmount });
+
+export const planMeter = (meterKey: string, meter: Partial<PlanMeter> = {}): PlanMeter => ({
+  meterKey,
+  included: 0n,
+  price: flat("2"),
+  poolWeight: null,
+  stripeEventName: null,
+  ...meter,
+});
+
+export const planVersion = (meters: PlanMeter[], plan: Partial<PlanVersion> = {}): PlanVersion => ({
+  planId: "basic",
+  version: 1,
+  currency: "eur",
+  billingMode: "invoice_item",
+  poolIncluded: null,
+  meters,
+  ...plan,
+});
+
+export const usage = (meterKey: string, units: bigint, more: Partial<MeterUsage> = {}): MeterUsage => ({
+  meterKey,
+  qty: units * UNIT,
+  events: 1n,
+  maxQty: null,
+  lastQty: null,
+  digest: "d".repeat(64),
+  ...more,
+});
+
+export function closeInputs(plan: PlanVersion, change: Partial<TenantCloseInputs> = {}): TenantCloseInputs {
+  const keys = [...plan.meters, ...(change.usage ?? [])].map((meter) => meter.meterKey);
+  return {
+    tenantId: "t1",
+    stripeCustomerId: "cus_1",
+    cycle: "2026-11",
+    plan,
+    meters: new Map(keys.map((key) => [key, { aggregation: "sum", unit: "request" }])),
+    usage: [],
+    late: [],
+    stored: [],
+    earlierPlans: new Map(),
+    ...change,
+  };
+}
+
+export const asStored = (lines: readonly CloseLine[]): StoredLine[] =>
+  lines.map(({ quantity, ...line }) => ({ ...line, qty: quantity }));

@@ -1,0 +1,72 @@
+import { type Cycle, cycleBounds, nextCycle } from "@prego/core/period";
+import { formatQuantity } from "@prego/core/quantity";
+import { METER_VALUE_DIGITS_MAX } from "../limits.ts";
+import type { CloseLine } from "./close-line.ts";
+import { TenantCloseError } from "./inputs.ts";
+import type { InvoiceItemPayload, MeterEventPayload } from "./outbox-payload.ts";
+
+/** What Stripe must be told about one line: a row of the outbox to be. */
+export type Charge = { meterKey: string; cycle: Cycle; correctedCycle: Cycle } & (
+  | { mode: "meter_event"; payload: MeterEventPayload }
+  | { mode: "invoice_item"; payload: InvoiceItemPayload }
+);
+
+/** Months that late usage may lie back; more is not a cycle that was ever billed here. */
+const MONTHS_BACK_MAX = 1_200;
+/** 2^53 - 1: beyond it a number of the Stripe client is no longer exact. */
+const AMOUNT_MAX = 9_007_199_254_740_991n;
+
+/** The charge of a line, or undefined when nothing is owed. */
+export function planCharge(line: CloseLine, customer: string | null): Charge | undefined {
+  const { meterKey, cycle, correctedCycle, snapshot } = line;
+  if (snapshot.price === null) return undefined;
+  const fact = { meterKey, cycle, correctedCycle };
+  if (snapshot.billing_mode === "meter_event") {
+    const value = snapshot.meter_units?.sent ?? "0";
+    if (value === "0") return undefined;
+    return { ...fact, mode: "meter_event", payload: meterEvent(line, value, requireCustomer(customer, meterKey)) };
+  }
+  if (line.amountMinor === 0n) return undefined;
+  return { ...fact, mode: "invoice_item", payload: invoiceItem(line, requireCustomer(customer, meterKey)) };
+}
+
+function requireCustomer(customer: string | null, meterKey: string): string {
+  if (customer === null) throw new TenantCloseError("stripe_customer_missing", meterKey);
+  return customer;
+}
+
+function meterEvent(line: CloseLine, value: string, customer: string): MeterEventPayload {
+  const eventName = line.snapshot.stripe_event_name;
+  if (eventName === null) throw new TenantCloseError("stripe_event_name_missing", line.meterKey);
+  if (value.replace("-", "").length > METER_VALUE_DIGITS_MAX) {
+    throw new TenantCloseError("value_too_large", line.meterKey);
+  }
+  return { key_epoch: 0, event_name: eventName, customer, value, timestamp: meterTimestamp(line) };
+}
+
+/**
+ * Epoch seconds: the last second of the cycle that bills, and one minute earlier for each month that late usage lies back.
+ * So every line has a minute of its own, in which Stripe's summary of the customer's meter is that line alone.
+ */
+function meterTimestamp({ cycle, correctedCycle }: CloseLine): number {
+  let months = 0;
+  for (let at = correctedCycle; at < cycle && months < MONTHS_BACK_MAX; at = nextCycle(at)) months += 1;
+  return cycleBounds(cycle).endMs / 1_000 - 1 - 60 * months;
+}
+
+function invoiceItem(line: CloseLine, customer: string): InvoiceItemPayload {
+  const { amountMinor, currency, correctedCycle, cycle, meterKey } = line;
+  if (amountMinor > AMOUNT_MAX || amountMinor < -AMOUNT_MAX) throw new TenantCloseError("value_too_large", meterKey);
+  const { startMs, endMs } = cycleBounds(correctedCycle);
+  const unit = line.snapshot.unit ?? "unit";
+  const late = correctedCycle === cycle ? "" : ", late usage";
+  return {
+    key_epoch: 0,
+    customer,
+    amount: amountMinor.toString(),
+    currency,
+    description: `${meterKey} ${correctedCycle}${late}: ${formatQuantity(line.overage)} x ${unit} above what the plan includes`,
+    period_start: startMs / 1_000,
+    period_end: endMs / 1_000 - 1,
+  };
+}

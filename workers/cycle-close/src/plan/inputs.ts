@@ -1,0 +1,106 @@
+import type { Cycle } from "@prego/core/period";
+import type { Price } from "@prego/core/pricing";
+import type { QuantityMicros } from "@prego/core/quantity";
+import type { LineSnapshot } from "./snapshot.ts";
+
+/** How the hours of a cycle make one quantity. */
+export type Aggregation = LineSnapshot["aggregation"];
+
+/** What a plan version includes and charges for one meter. */
+export interface PlanMeter {
+  meterKey: string;
+  /** Own allowance of the meter; used before the pool. */
+  included: QuantityMicros;
+  price: Price;
+  /** Weight of one unit in the plan's pool; null means not pooled. */
+  poolWeight: string | null;
+  stripeEventName: string | null;
+}
+
+/** The plan version in force for a cycle. */
+export interface PlanVersion {
+  planId: string;
+  version: number;
+  currency: string;
+  billingMode: LineSnapshot["billing_mode"];
+  /** Weighted micro-units; null means no pool. */
+  poolIncluded: bigint | null;
+  meters: readonly PlanMeter[];
+}
+
+/** A meter as it is defined. */
+export interface MeterDefinition {
+  aggregation: Aggregation;
+  unit: string;
+}
+
+/** A tenant's rollups of one meter in one cycle, combined over its hours. */
+export interface MeterUsage {
+  meterKey: string;
+  qty: QuantityMicros;
+  events: bigint;
+  maxQty: QuantityMicros | null;
+  lastQty: QuantityMicros | null;
+  /** SHA-256 over the rollup rows, hex. */
+  digest: string;
+}
+
+/** Late usage of one meter and one closed cycle that no close has billed yet. */
+export interface LateUsage {
+  meterKey: string;
+  correctedCycle: Cycle;
+  qty: QuantityMicros;
+  events: bigint;
+  /** SHA-256 over the adjustment rows, hex. */
+  digest: string;
+}
+
+/** A line that an earlier close wrote. */
+export interface StoredLine {
+  meterKey: string;
+  cycle: Cycle;
+  correctedCycle: Cycle;
+  qty: QuantityMicros;
+  overage: QuantityMicros;
+  currency: string;
+  snapshot: LineSnapshot;
+}
+
+/** Everything that decides what one tenant owes for one cycle. */
+export interface TenantCloseInputs {
+  tenantId: string;
+  stripeCustomerId: string | null;
+  cycle: Cycle;
+  plan: PlanVersion;
+  meters: ReadonlyMap<string, MeterDefinition>;
+  usage: readonly MeterUsage[];
+  late: readonly LateUsage[];
+  /** Lines of every cycle that `late` corrects. */
+  stored: readonly StoredLine[];
+  /** Plans in force in corrected cycles for which the tenant has no stored line. */
+  earlierPlans: ReadonlyMap<Cycle, PlanVersion>;
+}
+
+/** Why a tenant cannot be closed. */
+export type TenantCloseReason =
+  | "plan_missing"
+  | "plan_invalid"
+  | "snapshot_invalid"
+  | "rollup_incomplete"
+  | "aggregation_not_billable"
+  | "too_many_meters"
+  | "earlier_cycle_open"
+  | "stripe_customer_missing"
+  | "stripe_event_name_missing"
+  | "value_too_large";
+
+/** One tenant's close is not possible now; the others go on. */
+export class TenantCloseError extends Error {
+  readonly reason: TenantCloseReason;
+
+  constructor(reason: TenantCloseReason, subject: string) {
+    super(`${reason}: ${subject}`);
+    this.name = "TenantCloseError";
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,154 @@
+import { parseRate, RATE_SCALE } from "@prego/core/money";
+import type { Cycle } from "@prego/core/period";
+import { priceQuantity } from "@prego/core/pricing";
+import { MICROS_PER_UNIT, type QuantityMicros } from "@prego/core/quantity";
+import { type CloseLine, type MeterTerms, meterUnits, termsOf } from "./close-line.ts";
+import {
+  type LateUsage,
+  type PlanVersion,
+  type StoredLine,
+  TenantCloseError,
+  type TenantCloseInputs,
+} from "./inputs.ts";
+import { describeParts } from "./snapshot.ts";
+
+/** What a meter of a corrected cycle adds up to so far, over the close of that cycle and all corrections since. */
+interface MeterState {
+  terms: MeterTerms;
+  quantity: QuantityMicros;
+  overage: QuantityMicros;
+}
+
+/**
+ * Lines for late usage, each on top of what its own cycle has been billed: the allowance that is left over there is used
+ * first, and the price is that of the new total less that of the old one. So an allowance is granted once, and all lines
+ * of a cycle add up to the price of what was used in it. An overage or amount may be negative.
+ */
+export function planLateLines(inputs: TenantCloseInputs): CloseLine[] {
+  const byCycle = Map.groupBy(inputs.late, (late) => late.correctedCycle);
+  return [...byCycle.keys()].toSorted().flatMap((corrected) => {
+    const states = readStates(inputs, corrected);
+    const late = (byCycle.get(corrected) ?? []).toSorted((a, b) => (a.meterKey < b.meterKey ? -1 : 1));
+    return late.map((usage) => planLateLine(inputs.cycle, usage, { states, base: () => baseTerms(inputs, usage) }));
+  });
+}
+
+function readStates(inputs: TenantCloseInputs, corrected: Cycle): Map<string, MeterState> {
+  const lines = inputs.stored.filter((line) => line.correctedCycle === corrected);
+  const states = new Map<string, MeterState>();
+  for (const line of lines.toSorted((a, b) => (a.cycle < b.cycle ? -1 : 1))) {
+    const known = states.get(line.meterKey);
+    states.set(line.meterKey, {
+      terms: known?.terms ?? termsOfStored(line),
+      quantity: (known?.quantity ?? 0n) + line.qty,
+      overage: (known?.overage ?? 0n) + line.overage,
+    });
+  }
+  return states;
+}
+
+function termsOfStored({ snapshot, currency }: StoredLine): MeterTerms {
+  const { events: _events, parts: _parts, meter_units: _units, corrects: _corrects, ...terms } = snapshot;
+  return { currency, snapshot: terms };
+}
+
+/** Terms for a meter without any line in the corrected cycle: the plan in force then, or none. */
+function baseTerms(inputs: TenantCloseInputs, { meterKey, correctedCycle }: LateUsage): MeterTerms {
+  const definition = inputs.meters.get(meterKey);
+  const plan: PlanVersion | undefined = inputs.earlierPlans.get(correctedCycle);
+  if (plan === undefined) return termsOf(inputs.plan, undefined, definition);
+  return termsOf(
+    plan,
+    plan.meters.find((meter) => meter.meterKey === meterKey),
+    definition,
+  );
+}
+
+function planLateLine(
+  cycle: Cycle,
+  usage: LateUsage,
+  context: { states: Map<string, MeterState>; base: () => MeterTerms },
+): CloseLine {
+  const { states } = context;
+  const before = states.get(usage.meterKey) ?? { terms: context.base(), quantity: 0n, overage: 0n };
+  const { price, aggregation, billing_mode: mode } = before.terms.snapshot;
+  const isPriced = price !== null && (aggregation === "sum" || aggregation === "count");
+  const quantity = aggregation === "count" ? usage.events * MICROS_PER_UNIT : usage.qty;
+  // A late value of a max or last meter is not in the row; such usage is recorded and shown, and costs nothing.
+  const after = isPriced
+    ? advance(usage.meterKey, { ...before, quantity: before.quantity + quantity }, states)
+    : before;
+  states.set(usage.meterKey, after);
+  const priced = isPriced ? priceQuantity(price, after.overage) : { amountMinor: 0n, parts: [] };
+  const amountBefore = isPriced ? priceQuantity(price, before.overage).amountMinor : 0n;
+  const overage = after.overage - before.overage;
+  return {
+    meterKey: usage.meterKey,
+    cycle,
+    correctedCycle: usage.correctedCycle,
+    quantity,
+    included: quantity - overage,
+    overage,
+    amountMinor: priced.amountMinor - amountBefore,
+    currency: before.terms.currency,
+    snapshot: {
+      ...before.terms.snapshot,
+      events: usage.events.toString(),
+      pool: poolShare(before, after),
+      parts: describeParts(priced.parts),
+      meter_units: isPriced ? meterUnits(mode, before.overage, after.overage) : null,
+      corrects: {
+        quantity_before_micros: before.quantity.toString(),
+        quantity_after_micros: after.quantity.toString(),
+        overage_before_micros: before.overage.toString(),
+        overage_after_micros: after.overage.toString(),
+      },
+      note: isPriced || price === null ? before.terms.snapshot.note : "late_usage_not_priced",
+    },
+    digest: usage.digest,
+  };
+}
+
+function advance(meterKey: string, state: MeterState, states: ReadonlyMap<string, MeterState>): MeterState {
+  return { ...state, overage: overageOf(meterKey, state, states) };
+}
+
+function poolShare(before: MeterState, after: MeterState): CloseLine["snapshot"]["pool"] {
+  const { pool } = before.terms.snapshot;
+  if (pool === null) return null;
+  const covered = restAboveOwn(after) - after.overage - (restAboveOwn(before) - before.overage);
+  return { ...pool, covered_micros: covered.toString() };
+}
+
+function overageOf(meterKey: string, state: MeterState, states: ReadonlyMap<string, MeterState>): QuantityMicros {
+  const rest = restAboveOwn(state);
+  const { pool } = state.terms.snapshot;
+  if (pool === null || rest === 0n) return rest;
+  const weight = weightOf(pool.weight, meterKey);
+  if (weight === 0n) return 0n;
+  const poolLeft = BigInt(pool.included_micros) * RATE_SCALE - takenByOthers(meterKey, states);
+  const coverable = poolLeft > 0n ? poolLeft / weight : 0n;
+  return rest > coverable ? rest - coverable : 0n;
+}
+
+function takenByOthers(meterKey: string, states: ReadonlyMap<string, MeterState>): bigint {
+  let taken = 0n;
+  for (const [key, state] of states) {
+    const { pool } = state.terms.snapshot;
+    if (key !== meterKey && pool !== null) {
+      taken += (restAboveOwn(state) - state.overage) * weightOf(pool.weight, key);
+    }
+  }
+  return taken;
+}
+
+function restAboveOwn({ quantity, terms }: MeterState): QuantityMicros {
+  const rest = quantity - BigInt(terms.snapshot.allowance_micros);
+  return rest > 0n ? rest : 0n;
+}
+
+function weightOf(text: string, meterKey: string): bigint {
+  const rate = parseRate(text);
+  if (rate === undefined) throw new TenantCloseError("snapshot_invalid", meterKey);
+  return rate.scaled;
+}

@@ -1,0 +1,28 @@
+import { z } from "zod";
+
+/** Grows with every new idempotency key; a new one is made only after a look-up found nothing. */
+const keyEpoch = z.int().min(0);
+
+/** Arguments of a meter event; `value` is a whole number as text, `timestamp` epoch seconds. */
+export const MeterEventPayload = z.strictObject({
+  key_epoch: keyEpoch,
+  event_name: z.string(),
+  customer: z.string(),
+  value: z.string().regex(/^-?[0-9]{1,15}$/),
+  timestamp: z.int(),
+});
+/** See the schema. */
+export type MeterEventPayload = z.infer<typeof MeterEventPayload>;
+
+/** Arguments of an invoice item; `amount` is minor units as text, the period epoch seconds. */
+export const InvoiceItemPayload = z.strictObject({
+  key_epoch: keyEpoch,
+  customer: z.string(),
+  amount: z.string().regex(/^-?[0-9]{1,16}$/),
+  currency: z.string(),
+  description: z.string(),
+  period_start: z.int(),
+  period_end: z.int(),
+});
+/** See the schema. */
+export type InvoiceItemPayload = z.infer<typeof InvoiceItemPayload>;

@@ -1,0 +1,85 @@
+import { describe, expect, test } from "vitest";
+import { decideAfterLookUp, decideFailure, decideSend, idempotencyKey, type SendState } from "./send-decision.ts";
+import { classifyStripeError } from "./stripe-failure.ts";
+
+const HOUR_MS = 3_600_000;
+const NOW_MS = Date.parse("2026-12-20T00:00:00Z");
+const row = (change: Partial<SendState> = {}): SendState => ({
+  mode: "invoice_item",
+  identifier: "prego_1",
+  intentAtMs: null,
+  keyEpoch: 0,
+  attempts: 1,
+  eventAtMs: null,
+  ...change,
+});
+
+describe("sending", () => {
+  test("goes ahead under its key while Stripe is sure to remember it, and looks up afterwards", () => {
+    expect(decideSend(row(), NOW_MS)).toEqual({ kind: "send" });
+    expect(decideSend(row({ intentAtMs: NOW_MS - 23 * HOUR_MS + 1 }), NOW_MS)).toEqual({ kind: "send" });
+    expect(decideSend(row({ intentAtMs: NOW_MS - 23 * HOUR_MS }), NOW_MS)).toEqual({ kind: "look_up" });
+    expect(decideSend(row({ intentAtMs: NOW_MS + HOUR_MS }), NOW_MS)).toEqual({ kind: "send" });
+  });
+
+  test("rejects a meter event that is too old without a call, but never one that may have been sent", () => {
+    const eventAtMs = NOW_MS - 35 * 24 * HOUR_MS - 1;
+    expect(decideSend(row({ eventAtMs }), NOW_MS)).toMatchObject({ kind: "reject" });
+    expect(decideSend(row({ eventAtMs, intentAtMs: NOW_MS - HOUR_MS }), NOW_MS)).toEqual({ kind: "look_up" });
+    expect(decideSend(row({ eventAtMs: eventAtMs + 1 }), NOW_MS)).toEqual({ kind: "send" });
+  });
+
+  test("makes a new key only after a look-up that found nothing", () => {
+    expect(idempotencyKey(row())).toBe("prego_1");
+    expect(idempotencyKey(row({ keyEpoch: 2 }))).toBe("prego_1-2");
+    const old = row({ intentAtMs: NOW_MS - 25 * HOUR_MS });
+    expect(decideAfterLookUp(old, { kind: "absent" }, NOW_MS)).toEqual({ kind: "renew" });
+    expect(decideAfterLookUp(old, { kind: "found", stripeId: "ii_1" }, NOW_MS)).toEqual({
+      kind: "sent",
+      stripeId: "ii_1",
+    });
+    expect(decideAfterLookUp(old, { kind: "unknown", reason: "x" }, NOW_MS)).toMatchObject({ kind: "retry" });
+    expect(decideAfterLookUp(old, { kind: "different", reason: "x" }, NOW_MS)).toMatchObject({ kind: "rejected" });
+    const tooOld = row({ intentAtMs: 0, eventAtMs: NOW_MS - 36 * 24 * HOUR_MS });
+    expect(decideAfterLookUp(tooOld, { kind: "absent" }, NOW_MS)).toMatchObject({ kind: "rejected" });
+  });
+
+  test("waits longer after each unclear answer, more than a day in all, and then asks for a person", () => {
+    const unclear = { kind: "unclear", reason: "api_error (500)" } as const;
+    let totalMs = 0;
+    for (let attempts = 1; attempts < 8; attempts += 1) {
+      const outcome = decideFailure(row({ attempts }), unclear, 0);
+      if (outcome.kind !== "retry") throw new Error(`attempt ${attempts} is not retried`);
+      totalMs += outcome.atMs;
+    }
+    expect(totalMs).toBeGreaterThan(24 * HOUR_MS);
+    expect(decideFailure(row({ attempts: 8 }), unclear, 0)).toEqual({ kind: "failed", reason: "api_error (500)" });
+  });
+});
+
+describe("an error of Stripe", () => {
+  const error = { statusCode: 400, code: undefined, type: "invalid_request_error", message: "", retryAfter: undefined };
+
+  test.each([
+    ["no answer", { ...error, statusCode: undefined }, "unclear"],
+    ["500", { ...error, statusCode: 500 }, "unclear"],
+    ["409, another call with the key is under way", { ...error, statusCode: 409 }, "unclear"],
+    ["401", { ...error, statusCode: 401 }, "unauthorized"],
+    ["403", { ...error, statusCode: 403 }, "unauthorized"],
+    ["429", { ...error, statusCode: 429 }, "rate_limited"],
+    ["400", error, "refused"],
+    ["404", { ...error, statusCode: 404, code: "resource_missing" }, "refused"],
+    ["a known identifier", { ...error, message: "An event already exists with identifier x." }, "duplicate"],
+  ])("is read by its status: %s", (_, fields, kind) => {
+    expect(classifyStripeError(fields, "meter_event").kind).toBe(kind);
+  });
+
+  test("stops the run and leaves the row alone when it concerns every call", () => {
+    const limited = classifyStripeError({ ...error, statusCode: 429, retryAfter: "120" }, "invoice_item");
+    expect(decideFailure(row(), limited, NOW_MS)).toMatchObject({ kind: "released", atMs: NOW_MS + 120_000 });
+    const wild = classifyStripeError({ ...error, statusCode: 429, retryAfter: "99999" }, "invoice_item");
+    expect(decideFailure(row(), wild, NOW_MS)).toMatchObject({ kind: "released", atMs: NOW_MS + HOUR_MS });
+    const revoked = classifyStripeError({ ...error, statusCode: 401 }, "invoice_item");
+    expect(decideFailure(row(), revoked, NOW_MS)).toMatchObject({ kind: "released" });
+  });
+});

@@ -1,0 +1,97 @@
+import { EVENT_AGE_MS_MAX, OUTBOX_ATTEMPTS_MAX, STRIPE_KEY_REUSE_MS_MAX } from "@prego/core/limits";
+import { RETRY_AFTER_MS_MAX } from "../limits.ts";
+import type { StripeFailure } from "./stripe-failure.ts";
+
+/** What a decision needs to know of an outbox row. */
+export interface SendState {
+  mode: "meter_event" | "invoice_item";
+  identifier: string;
+  /** When the first call under the current key was about to be made; null: no call was ever made. */
+  intentAtMs: number | null;
+  keyEpoch: number;
+  /** Attempts, the one under way included. */
+  attempts: number;
+  /** Time of the meter event; null for an invoice item. */
+  eventAtMs: number | null;
+}
+
+/** What to do with a due row. */
+export type SendDecision = { kind: "send" } | { kind: "look_up" } | { kind: "reject"; reason: string };
+
+/** What a look-up found at Stripe. */
+export type Finding =
+  | { kind: "found"; stripeId: string }
+  | { kind: "absent" }
+  | { kind: "different"; reason: string }
+  | { kind: "unknown"; reason: string };
+
+/** How a row ends an attempt. */
+export type SendOutcome =
+  | { kind: "sent"; stripeId: string }
+  | { kind: "rejected"; reason: string }
+  | { kind: "failed"; reason: string }
+  | { kind: "retry"; reason: string; atMs: number };
+
+/** What stops a run from sending on. */
+export type SendStop = { kind: "released"; reason: string; atMs: number };
+
+const TOO_OLD = "timestamp_too_far_in_past: Stripe takes meter events of the last 35 days";
+const MINUTE_MS = 60 * 1_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** Waits after the first to the last attempt. They add up to more than a day, so that a saved 500 is outlived by a new key. */
+const BACKOFF_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS, 24 * HOUR_MS];
+
+/**
+ * A row never tried, or whose intent is younger than Stripe's memory of keys, is sent under its key: a repeat is harmless.
+ * An older one may have been taken by a Stripe that has forgotten the key, so it is looked up first.
+ */
+export function decideSend(row: SendState, nowMs: number): SendDecision {
+  const isTooOld = row.eventAtMs !== null && nowMs - row.eventAtMs > EVENT_AGE_MS_MAX;
+  if (row.intentAtMs === null) return isTooOld ? { kind: "reject", reason: TOO_OLD } : { kind: "send" };
+  return isTooOld || nowMs - row.intentAtMs >= STRIPE_KEY_REUSE_MS_MAX ? { kind: "look_up" } : { kind: "send" };
+}
+
+/** What follows from a look-up: `renew` stores a new intent and sends under a new key. */
+export function decideAfterLookUp(row: SendState, finding: Finding, nowMs: number): SendOutcome | { kind: "renew" } {
+  switch (finding.kind) {
+    case "found":
+      return { kind: "sent", stripeId: finding.stripeId };
+    case "different":
+      return { kind: "rejected", reason: finding.reason };
+    case "unknown":
+      return retryOrFail(row, finding.reason, nowMs);
+    case "absent":
+      return row.eventAtMs !== null && nowMs - row.eventAtMs > EVENT_AGE_MS_MAX
+        ? { kind: "rejected", reason: TOO_OLD }
+        : { kind: "renew" };
+  }
+}
+
+/** The idempotency key of an invoice item: the identifier, and from the second key on its number. */
+export const idempotencyKey = (row: Pick<SendState, "identifier" | "keyEpoch">): string =>
+  row.keyEpoch === 0 ? row.identifier : `${row.identifier}-${row.keyEpoch}`;
+
+/** What a refused or unanswered call means for its row; `released` means that the whole run must stop sending. */
+export function decideFailure(row: SendState, failure: StripeFailure, nowMs: number): SendOutcome | SendStop {
+  switch (failure.kind) {
+    case "duplicate":
+      return { kind: "sent", stripeId: row.identifier };
+    case "refused":
+      return { kind: "rejected", reason: failure.reason };
+    case "unclear":
+      return retryOrFail(row, failure.reason, nowMs);
+    case "rate_limited": {
+      const waitMs = failure.retryAfterMs < RETRY_AFTER_MS_MAX ? failure.retryAfterMs : RETRY_AFTER_MS_MAX;
+      return { kind: "released", reason: failure.reason, atMs: nowMs + waitMs };
+    }
+    case "unauthorized":
+      return { kind: "released", reason: failure.reason, atMs: nowMs };
+  }
+}
+
+function retryOrFail(row: SendState, reason: string, nowMs: number): SendOutcome {
+  const waitMs = BACKOFF_MS[row.attempts - 1];
+  if (row.attempts >= OUTBOX_ATTEMPTS_MAX || waitMs === undefined) return { kind: "failed", reason };
+  return { kind: "retry", reason, atMs: nowMs + waitMs };
+}

@@ -1,0 +1,61 @@
+import { formatAmountScaled, Price, type PricePart } from "@prego/core/pricing";
+import { formatQuantity } from "@prego/core/quantity";
+import { z } from "zod";
+
+const Micros = z.string().regex(/^-?[0-9]{1,30}$/);
+
+/** What was applied to a line, stored with it: enough to price it again, and to price late usage on top of it. */
+export const LineSnapshot = z.strictObject({
+  version: z.literal(1),
+  plan_id: z.string(),
+  plan_version: z.int(),
+  billing_mode: z.enum(["meter_event", "invoice_item"]),
+  aggregation: z.enum(["sum", "count", "max", "last", "unique"]),
+  unit: z.string().nullable(),
+  events: Micros,
+  /** Null: the plan does not price this meter. */
+  price: Price.nullable(),
+  /** The meter's own allowance in micro-units. */
+  allowance_micros: Micros,
+  /** The shared allowance, if the meter takes part in it, and what this line took from it. */
+  pool: z.strictObject({ included_micros: Micros, weight: z.string(), covered_micros: Micros }).nullable(),
+  stripe_event_name: z.string().nullable(),
+  /** The terms of the amount, exact; they show how one rounding at the end made it. */
+  parts: z.array(z.record(z.string(), z.string())),
+  /** What is sent to a billing meter: whole units, rounded half up once from the exact overage. */
+  meter_units: z.strictObject({ sent: Micros, overage: z.string() }).nullable(),
+  /** Late usage: the totals of the corrected cycle before and after, in micro-units. */
+  corrects: z
+    .strictObject({
+      quantity_before_micros: Micros,
+      quantity_after_micros: Micros,
+      overage_before_micros: Micros,
+      overage_after_micros: Micros,
+    })
+    .nullable(),
+  note: z.enum(["meter_not_in_plan", "late_usage_not_priced"]).nullable(),
+});
+/** See the schema. */
+export type LineSnapshot = z.infer<typeof LineSnapshot>;
+
+/** Price parts as text. */
+export const describeParts = (parts: readonly PricePart[]): Record<string, string>[] =>
+  parts.map((part) =>
+    part.kind === "units"
+      ? {
+          kind: part.kind,
+          tier: part.tier.toString(),
+          quantity: formatQuantity(part.quantity),
+          unit_amount: part.unitAmount,
+          ...(part.flatAmount === undefined ? {} : { flat_amount: part.flatAmount }),
+          amount: formatAmountScaled(part.amountScaled),
+        }
+      : {
+          kind: part.kind,
+          packages: part.packages.toString(),
+          quantity: formatQuantity(part.quantity),
+          package_size: part.packageSize,
+          package_amount: part.packageAmount,
+          amount: formatAmountScaled(part.amountScaled),
+        },
+  );

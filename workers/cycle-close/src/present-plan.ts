@@ -1,0 +1,71 @@
+import { formatAmount } from "@prego/core/money";
+import type { Cycle } from "@prego/core/period";
+import { formatQuantity } from "@prego/core/quantity";
+import type { CloseLine } from "./plan/close-line.ts";
+import type { LineSnapshot } from "./plan/snapshot.ts";
+import type { IdentifiedCharge } from "./store/outbox.ts";
+
+/** A line on the wire; quantities and amounts are decimal text, because JSON numbers lose digits. */
+export interface LineView {
+  meter_key: string;
+  cycle: Cycle;
+  corrected_cycle: Cycle;
+  quantity: string;
+  included: string;
+  overage: string;
+  amount_minor: string;
+  currency: string;
+  /** The same for people, such as `12.34 eur`. */
+  amount: string;
+  plan_snapshot: LineSnapshot;
+  rollup_digest: string;
+}
+
+/** A charge on the wire. */
+export interface ChargeView {
+  meter_key: string;
+  corrected_cycle: Cycle;
+  mode: "meter_event" | "invoice_item";
+  identifier: string;
+  payload: Record<string, unknown>;
+}
+
+/** One line as preview, dry run and explanation print it, whether planned or closed. */
+export const presentLine = (line: CloseLine): LineView => ({
+  meter_key: line.meterKey,
+  cycle: line.cycle,
+  corrected_cycle: line.correctedCycle,
+  quantity: formatQuantity(line.quantity),
+  included: formatQuantity(line.included),
+  overage: formatQuantity(line.overage),
+  amount_minor: line.amountMinor.toString(),
+  currency: line.currency,
+  amount: formatAmount(line.amountMinor, line.currency),
+  plan_snapshot: line.snapshot,
+  rollup_digest: line.digest,
+});
+
+export const presentCharge = ({
+  meterKey,
+  correctedCycle,
+  mode,
+  identifier,
+  payload,
+}: IdentifiedCharge): ChargeView => ({
+  meter_key: meterKey,
+  corrected_cycle: correctedCycle,
+  mode,
+  identifier,
+  payload: { ...payload },
+});
+
+/** Sums per currency; a tenant whose plan changed its currency has late lines in the old one. */
+export function sumAmounts(lines: readonly CloseLine[]): { currency: string; amount_minor: string; amount: string }[] {
+  const sums = new Map<string, bigint>();
+  for (const { currency, amountMinor } of lines) sums.set(currency, (sums.get(currency) ?? 0n) + amountMinor);
+  return [...sums].map(([currency, sum]) => ({
+    currency,
+    amount_minor: sum.toString(),
+    amount: formatAmount(sum, currency),
+  }));
+}

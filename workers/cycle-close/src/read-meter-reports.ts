@@ -1,0 +1,60 @@
+import type { JobRun } from "@prego/core/job-run";
+import { describeError } from "@prego/core/log";
+import type { Deps, StripeClient } from "./deps.ts";
+import { METER_REPORT_WATCH_MS, METER_REPORTS_PER_RUN_MAX } from "./limits.ts";
+import { type MeterRefusals, readMeterReport } from "./plan/meter-report.ts";
+import { recordChange } from "./record.ts";
+import { findSentRows, listUnreadReports, saveReportsThrough } from "./store/meter-reports.ts";
+import { rejectSentRow } from "./store/outbox.ts";
+
+/**
+ * Reads Stripe's late reports about meter events that were sent, and rejects the rows they name. A report that cannot be
+ * read now is read by the next run; one that names nothing of ours is passed over.
+ * @returns the number of rows rejected.
+ */
+export async function readMeterReports(deps: Deps, run: JobRun): Promise<number> {
+  if (deps.stripe === undefined) return 0;
+  const sinceMs = deps.now() - METER_REPORT_WATCH_MS;
+  let rejected = 0;
+  for (const event of await listUnreadReports(deps.db, { sinceMs, limit: METER_REPORTS_PER_RUN_MAX })) {
+    const refusals = await fetchReport(deps, deps.stripe, event.eventId);
+    if (refusals === "later") break;
+    if (refusals !== undefined) rejected += await rejectRows(deps, run, refusals);
+    await saveReportsThrough(deps.db, event);
+  }
+  return rejected;
+}
+
+async function fetchReport(
+  deps: Deps,
+  stripe: StripeClient,
+  eventId: string,
+): Promise<MeterRefusals | undefined | "later"> {
+  try {
+    return readMeterReport(await stripe.v2.core.events.retrieve(eventId));
+  } catch (error) {
+    const status = (error as { statusCode?: number }).statusCode;
+    deps.log("warn", "meter_report.not_read", { event_id: eventId, error: describeError(error) });
+    return status === 404 ? undefined : "later";
+  }
+}
+
+async function rejectRows(deps: Deps, run: JobRun, { errorCount, codes }: MeterRefusals): Promise<number> {
+  const rows = await findSentRows(deps.db, [...codes.keys()]);
+  deps.log("error", "meter_report.read", { errors: errorCount, named: codes.size, rows: rows.length });
+  let rejected = 0;
+  for (const row of rows) {
+    const reason = `${codes.get(row.identifier) ?? "unknown"}: reported by Stripe after it was taken`;
+    const { audit, trace } = await recordChange(deps, run.actor, {
+      action: "stripe.usage_rejected",
+      target: `stripe_usage_outbox/${row.identifier}`,
+      tenantId: row.tenantId,
+      traceId: row.traceId,
+      level: "error",
+      detail: { meter_key: row.meterKey, cycle: row.cycle, corrected_cycle: row.correctedCycle, error: reason },
+    });
+    const record = { nowMs: deps.now(), audit: [audit], trace: [trace] };
+    if (await rejectSentRow(deps.db, { identifier: row.identifier, reason }, record)) rejected += 1;
+  }
+  return rejected;
+}

@@ -1,0 +1,25 @@
+import type { JobReport, JobRun } from "@prego/core/job-run";
+import { createBudget } from "./budget.ts";
+import { closeCycles, type CycleReport, finishCycles } from "./close-cycles.ts";
+import type { Deps } from "./deps.ts";
+import { readMeterReports } from "./read-meter-reports.ts";
+import { sendOutbox, type SendReport } from "./send-outbox.ts";
+
+/** What one run did. */
+export interface CloseReport extends JobReport {
+  cycles: CycleReport[];
+  outbox: SendReport;
+  /** Rows that Stripe took and reported as bad later. */
+  reported_late: number;
+}
+
+/** Closes everything that is due and sends what is owed; safe to repeat, to overlap and to be stopped anywhere. */
+export async function runClose(deps: Deps, run: JobRun): Promise<CloseReport> {
+  const cycles = await closeCycles(deps, run, createBudget(deps, run));
+  const outbox = await sendOutbox(deps, run, createBudget(deps, run));
+  await finishCycles(deps, run, cycles);
+  const reportedLate = await readMeterReports(deps, run);
+  const failedTenants = cycles.reduce((sum, cycle) => sum + (cycle.failed ?? 0), 0);
+  const failed = failedTenants + outbox.rejected + outbox.failed + reportedLate;
+  return { failed, cycles, outbox, reported_late: reportedLate };
+}

@@ -1,0 +1,78 @@
+import type { Cycle } from "@prego/core/period";
+import { exact, usageCycleTotals } from "@prego/core/schema";
+import type { Database } from "@prego/core/store";
+import { and, asc, eq, or, sql, type SQL } from "drizzle-orm";
+import { STORED_LINES_MAX } from "../limits.ts";
+import type { CloseLine } from "../plan/close-line.ts";
+import { TenantCloseError } from "../plan/inputs.ts";
+import { LineSnapshot } from "../plan/snapshot.ts";
+
+/** A line as it was closed. */
+export interface ClosedLine extends CloseLine {
+  closedAt: string;
+}
+
+const COLUMNS = {
+  meterKey: usageCycleTotals.meterKey,
+  cycle: usageCycleTotals.cycle,
+  correctedCycle: usageCycleTotals.correctedCycle,
+  quantity: exact(usageCycleTotals.qty),
+  included: exact(usageCycleTotals.included),
+  overage: exact(usageCycleTotals.overage),
+  amountMinor: exact(usageCycleTotals.amountMinor),
+  currency: usageCycleTotals.currency,
+  snapshotJson: usageCycleTotals.planSnapshotJson,
+  digest: usageCycleTotals.rollupDigest,
+  closedAt: usageCycleTotals.closedAt,
+};
+
+/** The lines that the close of a cycle wrote for a tenant, its own first. */
+export const listClosedLines = (db: Database, tenantId: string, cycle: Cycle): Promise<ClosedLine[]> =>
+  readLines(db, sql`${usageCycleTotals.tenantId} = ${tenantId} AND ${usageCycleTotals.cycle} = ${cycle}`);
+
+/** All lines about some cycles, whichever close wrote them. */
+export function listLinesAbout(db: Database, tenantId: string, cycles: readonly Cycle[]): Promise<ClosedLine[]> {
+  const about = or(...cycles.map((cycle) => eq(usageCycleTotals.correctedCycle, cycle)));
+  return readLines(db, and(eq(usageCycleTotals.tenantId, tenantId), about) ?? sql`0`);
+}
+
+async function readLines(db: Database, where: SQL): Promise<ClosedLine[]> {
+  const rows = await db
+    .select(COLUMNS)
+    .from(usageCycleTotals)
+    .where(where)
+    .orderBy(
+      sql`${usageCycleTotals.correctedCycle} <> ${usageCycleTotals.cycle}`,
+      asc(usageCycleTotals.correctedCycle),
+      asc(usageCycleTotals.meterKey),
+    )
+    .limit(STORED_LINES_MAX);
+  return rows.map(({ snapshotJson, ...row }) => {
+    const snapshot = LineSnapshot.safeParse(JSON.parse(snapshotJson));
+    if (!snapshot.success) throw new TenantCloseError("snapshot_invalid", `${row.meterKey} ${row.correctedCycle}`);
+    return { ...row, snapshot: snapshot.data };
+  });
+}
+
+/** Inserts lines; a line that exists aborts the batch. */
+export function insertLines(tenantId: string, lines: readonly CloseLine[], closedAt: string): SQL {
+  const rows = lines.map((line) => ({
+    meter_key: line.meterKey,
+    cycle: line.cycle,
+    corrected_cycle: line.correctedCycle,
+    qty: line.quantity.toString(),
+    included: line.included.toString(),
+    overage: line.overage.toString(),
+    amount_minor: line.amountMinor.toString(),
+    currency: line.currency,
+    plan_snapshot_json: JSON.stringify(line.snapshot),
+    rollup_digest: line.digest,
+  }));
+  return sql`INSERT INTO usage_cycle_totals (tenant_id, meter_key, cycle, corrected_cycle, qty, included, overage,
+      amount_minor, currency, plan_snapshot_json, rollup_digest, closed_at)
+    SELECT ${tenantId}, value ->> 'meter_key', value ->> 'cycle', value ->> 'corrected_cycle',
+      CAST(value ->> 'qty' AS INTEGER), CAST(value ->> 'included' AS INTEGER), CAST(value ->> 'overage' AS INTEGER),
+      CAST(value ->> 'amount_minor' AS INTEGER), value ->> 'currency', value ->> 'plan_snapshot_json',
+      value ->> 'rollup_digest', ${closedAt}
+    FROM json_each(${JSON.stringify(rows)})`;
+}

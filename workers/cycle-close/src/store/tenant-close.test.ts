@@ -1,0 +1,95 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { identifyCharges } from "../close-tenant.ts";
+import { createWorld, CYCLE, env } from "../cycle-close-test-kit.ts";
+import {
+  execute,
+  resetDatabase,
+  rows,
+  seedLate,
+  seedObject,
+  seedPlan,
+  seedRollup,
+  seedTenant,
+} from "../seed-test-kit.ts";
+import { createDeps } from "../deps.ts";
+import { gatherInputs } from "../gather-inputs.ts";
+import { planTenantClose } from "../plan.ts";
+import { recordChange } from "../record.ts";
+import { createPlanBook } from "./plan-versions.ts";
+import { commitTenantClose, type TenantCommit } from "./tenant-close.ts";
+
+const UNIT = 1_000_000n;
+const deps = createDeps(env, createWorld().runtime);
+
+async function planCommit(): Promise<TenantCommit> {
+  const tenant = { tenantId: "t1", planId: "basic", stripeCustomerId: "cus_t1", traceId: null, hasLate: true };
+  const { inputs, lateRows, usageMark } = await gatherInputs(deps.db, createPlanBook(deps.db), {
+    tenant,
+    cycle: CYCLE,
+  });
+  const plan = planTenantClose(inputs);
+  const change = { action: "cycle.closed", target: "x", traceId: null, detail: {} };
+  const { audit } = await recordChange(deps, "cron:cycle-close", change);
+  const charges = await identifyCharges(plan);
+  return { plan, charges, lateRows, usageMark, nowMs: deps.now(), traceId: null, audit, trace: [] };
+}
+
+const written = () =>
+  rows(`SELECT (SELECT count(*) FROM usage_cycle_totals) AS totals, (SELECT count(*) FROM stripe_usage_outbox) AS outbox,
+    (SELECT count(*) FROM audit_logs) AS audit, (SELECT count(*) FROM usage_adjustments WHERE billed_cycle IS NOT NULL) AS billed`);
+
+beforeEach(async () => {
+  await resetDatabase();
+  await seedPlan("basic", { meters: { api: {}, mail: {} } });
+  await seedTenant("t1");
+  await seedRollup("t1", "api", { qty: 15n * UNIT });
+  await seedRollup("t1", "mail", { hour: "2026-11-20T00", qty: UNIT });
+  await seedLate("t1", "api", { corrected: "2026-10", key: "o1", qty: UNIT });
+  await seedObject("t1", { status: "done" });
+  await execute(
+    `INSERT INTO cycle_runs (cycle, status, event_time_bound, stored_seq_bound, opened_at)
+      SELECT ?, 'closing', '', max(seq), '' FROM usage_objects`,
+    CYCLE,
+  );
+});
+
+describe("a tenant's batch", () => {
+  test("writes lines, charges, late marks and audit together", async () => {
+    expect(await commitTenantClose(deps.db, await planCommit())).toBe("closed");
+    expect(await written()).toEqual([{ totals: 3, outbox: 3, audit: 1, billed: 1 }]);
+  });
+
+  test("written a second time changes nothing", async () => {
+    const commit = await planCommit();
+    await commitTenantClose(deps.db, commit);
+    const before = await written();
+    expect(await commitTenantClose(deps.db, commit)).toBe("refused");
+    expect(await written()).toEqual(before);
+  });
+
+  test.each([
+    ["a rollup grew", "UPDATE usage_rollups SET qty = qty + 1 WHERE meter_key = 'api'"],
+    [
+      "a rollup came",
+      "INSERT INTO usage_rollups VALUES ('t1', 'new', '2026-11-02T00', 1, 1, NULL, NULL, NULL, '', '', '')",
+    ],
+    ["a rollup went", "DELETE FROM usage_rollups WHERE meter_key = 'mail'"],
+    ["an object up to the bound became pending again", "UPDATE usage_objects SET status = 'pending'"],
+    ["its late usage was billed elsewhere", "UPDATE usage_adjustments SET billed_cycle = '2026-12'"],
+    ["the cycle is past closing", "UPDATE cycle_runs SET status = 'sending'"],
+  ])("writes nothing at all when %s after it was planned", async (_, change) => {
+    const commit = await planCommit();
+    await execute(change);
+    const before = await written();
+    expect(await commitTenantClose(deps.db, commit)).toBe("refused");
+    expect(await written()).toEqual(before);
+  });
+
+  test("is not held up by usage of other months, other tenants and objects after the bound", async () => {
+    const commit = await planCommit();
+    await seedRollup("t1", "api", { hour: "2026-12-01T00", qty: UNIT });
+    await seedRollup("t10", "api", { qty: UNIT });
+    await seedObject("t1", { key: "after", status: "pending" });
+    expect(await commitTenantClose(deps.db, commit)).toBe("closed");
+  });
+});

@@ -1,0 +1,52 @@
+import type { Cycle } from "@prego/core/period";
+import type { Database } from "@prego/core/store";
+import { sql } from "drizzle-orm";
+import { type CycleRun, isMissing } from "./cycle-runs.ts";
+
+/** What closing needs of a tenant. */
+export interface BillableTenant {
+  tenantId: string;
+  planId: string;
+  stripeCustomerId: string | null;
+  traceId: string | null;
+  /** Whether late usage of closed cycles waits to be billed. */
+  hasLate: boolean;
+}
+
+type TenantRow = Omit<BillableTenant, "hasLate"> & { late: number };
+
+const hasLateRows = sql<number>`EXISTS (SELECT 1 FROM usage_adjustments a
+  WHERE a.tenant_id = t.tenant_id AND a.billed_cycle IS NULL) AS late`;
+
+const COLUMNS = sql`t.tenant_id AS tenantId, t.plan_id AS planId, t.stripe_customer_id AS stripeCustomerId,
+  t.trace_id AS traceId, ${hasLateRows}`;
+
+/** Tenants that a run has not closed, in order, after a cursor. */
+export async function listMissingTenants(
+  db: Database,
+  run: Pick<CycleRun, "cycle" | "boundedAt">,
+  page: { after: string; limit: number },
+): Promise<BillableTenant[]> {
+  const rows = await db.all<TenantRow>(sql`SELECT ${COLUMNS} FROM tenants_master t
+    WHERE t.tenant_id > ${page.after} AND ${isMissing(run)}
+    ORDER BY t.tenant_id LIMIT CAST(${page.limit} AS INTEGER)`);
+  return rows.map(readTenant);
+}
+
+/** One tenant that is not purged. */
+export async function findTenant(db: Database, tenantId: string): Promise<BillableTenant | undefined> {
+  const [row] = await db.all<TenantRow>(
+    sql`SELECT ${COLUMNS} FROM tenants_master t WHERE t.tenant_id = ${tenantId} AND t.status <> 'Purged'`,
+  );
+  return row === undefined ? undefined : readTenant(row);
+}
+
+const readTenant = ({ late, ...tenant }: TenantRow): BillableTenant => ({ ...tenant, hasLate: late === 1 });
+
+/** Whether the tenant's own close of a cycle is still under way. */
+export async function isCloseOpen(db: Database, tenantId: string, cycle: Cycle): Promise<boolean> {
+  const [row] = await db.all<{ open: number }>(sql`SELECT count(*) AS open FROM cycle_runs
+    WHERE cycle = ${cycle} AND status IN ('waiting', 'closing')
+      AND NOT EXISTS (SELECT 1 FROM usage_cycle_totals WHERE cycle = ${cycle} AND tenant_id = ${tenantId})`);
+  return (row?.open ?? 0) > 0;
+}

@@ -1,0 +1,45 @@
+import type { Deps } from "./deps.ts";
+import { deriveKeyedNames } from "./domain/keyed-names.ts";
+import { planCounts, planSteps, type Candidate } from "./plan.ts";
+import { findJourneyTraceId, findStripeIds } from "./store/candidates.ts";
+import { countObjects } from "./store/objects.ts";
+import { startPurge, type RunningPurge } from "./store/purge-runs.ts";
+import { countResidue } from "./store/tenant-rows.ts";
+
+/** Counts what is there and starts a purge from the counts. @throws a guard failure when the tenant changed meanwhile. */
+export async function beginPurge(
+  deps: Deps,
+  begin: { candidate: Candidate; purgeId: string; purgeKey: string; actor: string },
+): Promise<RunningPurge> {
+  const { candidate, purgeId, purgeKey, actor } = begin;
+  const { tenantId, traceId } = candidate;
+  const { tombstone } = await deriveKeyedNames(purgeKey, tenantId);
+  const planned = await countStores(deps, tenantId);
+  const stripe = JSON.stringify(await findStripeIds(deps.storage, tenantId));
+  const audit = await deps.audit({
+    actor,
+    action: "purge.started",
+    target: `purge_runs/${purgeId}`,
+    tenantId,
+    traceId,
+    detail: { deadline: candidate.purgeAfter, stores: planned },
+  });
+  return startPurge(deps.storage, {
+    candidate,
+    purgeId,
+    tombstone,
+    planned,
+    steps: planSteps(planned, stripe),
+    nowMs: deps.now(),
+    audit: [audit],
+    traceEventId: deps.newId("trc"),
+  });
+}
+
+/** What a purge of the tenant would delete, per store. */
+export async function countStores(deps: Deps, tenantId: string): Promise<Record<string, number>> {
+  const journeyTraceId = await findJourneyTraceId(deps.storage, tenantId);
+  const objects = await countObjects(deps.storage, tenantId);
+  const rows = await countResidue(deps.storage, { tenantId, pseudonym: "", journeyTraceId });
+  return planCounts({ ...objects, ...rows });
+}

@@ -1,0 +1,71 @@
+import { hourStartMs } from "@prego/core/period";
+import { parseUsageLine, USAGE_LINE_CHARS_MAX } from "@prego/core/usage-event";
+import { OBJECT_METERS_MAX } from "../limits.ts";
+import { addEvent, type MeterSum, startSum } from "./meter-sum.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** What an object's lines must all say. */
+export interface ExpectedLines {
+  tenantId: string;
+  /** UTC hour, `2026-11-21T02`. */
+  hour: string;
+}
+
+/** What the lines of one object came to. */
+export interface LineSums {
+  lines: number;
+  byMeter: Map<string, MeterSum>;
+}
+
+/** Takes the text of an object piece by piece; a returned text is the reason why the object is not usable. */
+export interface LineReader {
+  push: (text: string) => string | undefined;
+  finish: () => string | undefined;
+  readonly sums: LineSums;
+}
+
+/** Sums an object's lines as they come; it never holds more than a piece of text, an unfinished line and the sums. */
+export function createLineReader({ tenantId, hour }: ExpectedLines): LineReader {
+  const startMs = hourStartMs(hour);
+  const byMeter = new Map<string, MeterSum>();
+  const sums: LineSums = { lines: 0, byMeter };
+  let unfinished = "";
+
+  const addLine = (text: string): string | undefined => {
+    sums.lines += 1;
+    const result = parseUsageLine(text);
+    if (!result.ok) return `line ${sums.lines}: ${result.reason}`;
+    const { line } = result;
+    if (line.tenantId !== tenantId) return `line ${sums.lines}: foreign tenant`;
+    const offsetMs = line.timestampMs - startMs;
+    if (offsetMs < 0 || offsetMs >= HOUR_MS) return `line ${sums.lines}: foreign hour`;
+    const sum = byMeter.get(line.meterKey);
+    if (sum !== undefined) {
+      addEvent(sum, line.qtyMicros, line.timestampMs);
+      return undefined;
+    }
+    if (byMeter.size >= OBJECT_METERS_MAX) return "too many meters";
+    byMeter.set(line.meterKey, startSum(line.qtyMicros, line.timestampMs));
+    return undefined;
+  };
+
+  const push = (text: string): string | undefined => {
+    let start = 0;
+    let end = text.indexOf("\n");
+    while (end !== -1) {
+      const line = unfinished + text.slice(start, end);
+      unfinished = "";
+      const fault = addLine(line);
+      if (fault !== undefined) return fault;
+      start = end + 1;
+      end = text.indexOf("\n", start);
+    }
+    unfinished += text.slice(start);
+    return unfinished.length > USAGE_LINE_CHARS_MAX ? `line ${sums.lines + 1}: line too long` : undefined;
+  };
+
+  const finish = (): string | undefined => (unfinished === "" ? undefined : addLine(unfinished));
+
+  return { push, finish, sums };
+}

@@ -1,0 +1,106 @@
+import type { Cycle } from "@prego/core/period";
+import { combineSums, isInt64, type MeterSum } from "./domain/meter-sum.ts";
+
+/** A row of `usage_objects` that waits. */
+export interface PendingObject {
+  seq: number;
+  key: string;
+  tenantId: string;
+  /** UTC hour of all its events, `2026-11-21T02`. */
+  hour: string;
+  events: number;
+  bytes: number;
+  sha256: string;
+}
+
+/** An object that was read to its end and is what its row says. */
+export interface SummedObject extends PendingObject {
+  byMeter: ReadonlyMap<string, MeterSum>;
+}
+
+/** What one row of `usage_rollups` grows by. */
+export interface RollupDelta extends MeterSum {
+  tenantId: string;
+  meterKey: string;
+  hour: string;
+}
+
+/** A row of `usage_adjustments`. */
+export interface Adjustment {
+  tenantId: string;
+  meterKey: string;
+  correctedCycle: Cycle;
+  key: string;
+  qty: bigint;
+  events: number;
+}
+
+/** Everything that one commit writes. */
+export interface GroupPlan {
+  /** Objects that become done. */
+  seqs: number[];
+  tenantIds: string[];
+  rollups: RollupDelta[];
+  adjustments: Adjustment[];
+  /** What the rollups rest on: none of these objects came too late for its cycle. */
+  inTime: { seq: number; tenantId: string; cycle: Cycle }[];
+}
+
+export const cycleOfHour = (hour: string): Cycle => hour.slice(0, 7);
+
+/**
+ * Turns read objects into one commit: objects in time add to rollups, late ones become one adjustment per meter each.
+ * @param late `seq` of the objects whose cycle no longer takes them.
+ * @returns undefined if a sum does not fit into 64 bits: the objects must then be committed one by one.
+ */
+export function planGroup(objects: readonly SummedObject[], late: ReadonlySet<number>): GroupPlan | undefined {
+  const rollups = new Map<string, RollupDelta>();
+  const adjustments: Adjustment[] = [];
+  const inTime: GroupPlan["inTime"] = [];
+  for (const object of objects) {
+    const { seq, tenantId, hour, key } = object;
+    const cycle = cycleOfHour(hour);
+    if (late.has(seq)) {
+      for (const [meterKey, { qty, events }] of object.byMeter) {
+        adjustments.push({ tenantId, meterKey, correctedCycle: cycle, key, qty, events });
+      }
+      continue;
+    }
+    inTime.push({ seq, tenantId, cycle });
+    for (const [meterKey, sum] of object.byMeter) {
+      const name = rollupName({ tenantId, meterKey, hour });
+      const known = rollups.get(name);
+      rollups.set(name, { tenantId, meterKey, hour, ...(known === undefined ? sum : combineSums(known, sum)) });
+    }
+  }
+  const rows = [...rollups.values()];
+  if (![...rows, ...adjustments].every(({ qty }) => isInt64(qty))) return undefined;
+  const tenantIds = [...new Set(objects.map(({ tenantId }) => tenantId))];
+  return { seqs: objects.map(({ seq }) => seq), tenantIds, rollups: rows, adjustments, inTime };
+}
+
+/** Whether adding the plan to the stored sums, by {@link rollupName}, leaves 64 bits. */
+export const overflowsRollups = (plan: GroupPlan, stored: ReadonlyMap<string, bigint>): boolean =>
+  plan.rollups.some((delta) => !isInt64((stored.get(rollupName(delta)) ?? 0n) + delta.qty));
+
+/** Injective: no part can contain a space. */
+export const rollupName = ({ tenantId, meterKey, hour }: Pick<RollupDelta, "tenantId" | "meterKey" | "hour">): string =>
+  `${tenantId} ${meterKey} ${hour}`;
+
+/** How far the daily comparison of R2 with `usage_objects` has come. */
+export interface ReconcileState {
+  /** UTC day on which the pass began. */
+  day: string;
+  finished: boolean;
+  /** Row behind whose key an unfinished pass carries on. A `seq`, because a key names the tenant and reports are kept. */
+  cursorSeq: number | null;
+}
+
+/** What a run does about reconciling: nothing more that day, a new pass, or the rest of one. */
+export function planReconcile(
+  state: ReconcileState | undefined,
+  day: string,
+): { kind: "rest"; state: ReconcileState } | { kind: "pass"; day: string; cursorSeq: number | null } {
+  if (state === undefined || (state.finished && state.day < day)) return { kind: "pass", day, cursorSeq: null };
+  return state.finished ? { kind: "rest", state } : { kind: "pass", day: state.day, cursorSeq: state.cursorSeq };
+}

@@ -1,0 +1,124 @@
+import { evictDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { addTenant, bufferOf, createTestWorker, NOON_MS, readAnswer, readStored, runAlarm } from "../usage-test-kit.ts";
+
+const worker = createTestWorker(NOON_MS);
+const postWithKey = (value: unknown, key: string, overrides = {}) =>
+  worker.postUsage(value, { "idempotency-key": key }, overrides);
+
+describe("Idempotency-Key", () => {
+  it("answers a repeated request with the first one's result and counts its events once", async () => {
+    const tenantId = await addTenant("idem");
+    const body = [{ tenant_id: tenantId }, { tenant_id: tenantId }, { tenant_id: tenantId, id: "own" }];
+    const first = await (await postWithKey(body, "k1")).text();
+    expect(JSON.parse(first)).toMatchObject({ accepted: 3, duplicates: 0 });
+    expect(await (await postWithKey(body, "k1")).text()).toBe(first);
+    await runAlarm(tenantId);
+    await evictDurableObject(bufferOf(tenantId));
+    expect(await (await postWithKey(body, "k1")).text()).toBe(first);
+    await runAlarm(tenantId);
+    expect((await readStored(tenantId)).lines).toHaveLength(3);
+  });
+
+  it("repeats duplicates and conflicts of the first request as such", async () => {
+    const tenantId = await addTenant("idem-mixed");
+    await worker.postUsage([
+      { tenant_id: tenantId, id: "old" },
+      { tenant_id: tenantId, id: "changed" },
+    ]);
+    const body = [
+      { tenant_id: tenantId, id: "old" },
+      { tenant_id: tenantId, id: "changed", qty: 2 },
+      { tenant_id: tenantId, id: "new" },
+      { tenant_id: tenantId, id: "new" },
+      { tenant_id: tenantId, id: "old" },
+    ];
+    const first = await readAnswer(await postWithKey(body, "k"));
+    expect(first.results.map(({ status }) => status)).toEqual([
+      "duplicate",
+      "conflict",
+      "accepted",
+      "duplicate",
+      "duplicate",
+    ]);
+    expect(await readAnswer(await postWithKey(body, "k"))).toEqual(first);
+    await runAlarm(tenantId);
+    await evictDurableObject(bufferOf(tenantId));
+    expect(await readAnswer(await postWithKey(body, "k"))).toEqual(first);
+  });
+
+  it("gives both of two simultaneous copies the same result", async () => {
+    const tenantId = await addTenant("idem-race");
+    await worker.postUsage({ tenant_id: tenantId, id: "old" });
+    const body = [{ tenant_id: tenantId }, { tenant_id: tenantId, id: "old" }];
+    const answers = await Promise.all([1, 2, 3].map(async () => (await postWithKey(body, "k")).text()));
+    expect(new Set(answers).size).toBe(1);
+    await runAlarm(tenantId);
+    expect((await readStored(tenantId)).lines).toHaveLength(2);
+  });
+
+  it("answers 422 for another body under the same key, before and after a flush", async () => {
+    const tenantId = await addTenant("idem-reused");
+    await postWithKey({ tenant_id: tenantId }, "k");
+    const reuse = async () => postWithKey({ tenant_id: tenantId, qty: 2 }, "k");
+    expect((await reuse()).status).toBe(422);
+    await runAlarm(tenantId);
+    await evictDurableObject(bufferOf(tenantId));
+    const response = await reuse();
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({ code: "idempotency_key_reused" });
+    await runAlarm(tenantId);
+    expect((await readStored(tenantId)).lines).toHaveLength(1);
+  });
+
+  it("knows the key per tenant", async () => {
+    const [a, b] = [await addTenant("idem-a"), await addTenant("idem-b")];
+    expect((await postWithKey({ tenant_id: a }, "k")).status).toBe(202);
+    expect(await readAnswer(await postWithKey({ tenant_id: b, qty: 2 }, "k"))).toMatchObject({ accepted: 1 });
+  });
+
+  it("answers for each tenant of a request that reuses a key of one of them", async () => {
+    const [a, b] = [await addTenant("idem-part-a"), await addTenant("idem-part-b")];
+    await postWithKey([{ tenant_id: a }], "k");
+    const response = await postWithKey([{ tenant_id: a }, { tenant_id: b }], "k");
+    expect(response.status).toBe(202);
+    expect((await readAnswer(response)).results.map(({ status, reason }) => reason ?? status)).toEqual([
+      "idempotency_key_reused",
+      "accepted",
+    ]);
+  });
+
+  it("finds a reused key in any shard", async () => {
+    const tenantId = await addTenant("idem-sharded");
+    const shards = { USAGE_SHARDS: `${tenantId}=4` };
+    for (let round = 0; round < 8; round++) {
+      const first = await postWithKey({ tenant_id: tenantId, id: `first-${round}` }, `k${round}`, shards);
+      const repeat = await postWithKey({ tenant_id: tenantId, id: `first-${round}` }, `k${round}`, shards);
+      const reuse = await postWithKey({ tenant_id: tenantId, id: `other-${round}` }, `k${round}`, shards);
+      expect([first.status, (await readAnswer(repeat)).accepted, reuse.status]).toEqual([202, 1, 422]);
+    }
+  });
+
+  it("counts one event of two requests with different keys twice, because nothing says that it is one", async () => {
+    const tenantId = await addTenant("idem-different");
+    await postWithKey({ tenant_id: tenantId }, "k1");
+    await postWithKey({ tenant_id: tenantId }, "k2");
+    await runAlarm(tenantId);
+    expect((await readStored(tenantId)).lines).toHaveLength(2);
+  });
+
+  it("cannot be confused with the id of an event", async () => {
+    const tenantId = await addTenant("idempotency-key");
+    await worker.postUsage({ tenant_id: tenantId, source: tenantId, id: "k" });
+    expect((await postWithKey({ tenant_id: tenantId, qty: 3 }, "k")).status).toBe(202);
+  });
+
+  it.each(["", "a".repeat(256), "é", "a\tb"])("refuses the key %j with 400", async (key) => {
+    expect((await postWithKey({ tenant_id: "idem-any" }, key)).status).toBe(400);
+  });
+
+  it("takes a key of 255 characters", async () => {
+    const tenantId = await addTenant("idem-long");
+    expect((await postWithKey({ tenant_id: tenantId }, "a".repeat(255))).status).toBe(202);
+  });
+});
