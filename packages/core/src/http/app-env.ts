@@ -21,12 +21,16 @@ export interface RuntimeHost {
 }
 
 /** Makes the runtime of a worker from its host; called once, in the worker's entry. */
-export const createRuntime = (host: RuntimeHost): Runtime => ({
-  now: () => host.Date.now(),
-  randomBytes: (length) => host.crypto.getRandomValues(new Uint8Array(length)),
-  write: (line) => host.console.log(line),
-  fetch: (input: RequestInfo | URL, init?: RequestInit) => host.fetch(input, init),
-});
+export function createRuntime(host: RuntimeHost): Runtime {
+  // Called as a method of another object, workerd's fetch refuses: it must stay a plain function.
+  const { fetch: outbound } = host;
+  return {
+    now: () => host.Date.now(),
+    randomBytes: (length) => host.crypto.getRandomValues(new Uint8Array(length)),
+    write: (line) => host.console.log(line),
+    fetch: (input: RequestInfo | URL, init?: RequestInit) => outbound(input, init),
+  };
+}
 
 /** Bindings and settings that every worker has. */
 export interface SharedBindings {

@@ -3,7 +3,6 @@ import { startPurgeJob } from "@prego/purge-job/start";
 import { faultyBindings } from "./fault-injector.ts";
 import {
   bindings,
-  clockAt,
   createTestRuntime,
   insertRow,
   insertTenant,
@@ -27,7 +26,7 @@ const purge = (leaver: Leaver, env = bindings) =>
   startPurgeJob({ ...env, PURGE_KEY: "purge-key" }, createTestRuntime(leaver.clock, noNetwork), {
     trigger: "cron",
     actor: "cron:purge-job",
-    dueAtMs: NOW_MS,
+    dueAtMs: leaver.clock.nowMs,
   });
 
 async function giveUsage(tenantId: string): Promise<void> {
@@ -62,7 +61,7 @@ const countOf = async (table: string, tenantId: string): Promise<number> =>
 test("a purge that fails at any call leaves no residue, one certificate, and its neighbour untouched", async () => {
   const report = await sweepFaults<Leaver>({
     prepare: async (point) => {
-      const leaver = { tenantId: `gone_${point}_1`, neighbourId: `gone_${point}_10`, clock: clockAt(NOW_MS, point) };
+      const leaver = { tenantId: `gone_${point}_1`, neighbourId: `gone_${point}_10`, clock: { nowMs: NOW_MS + point * 6 * DAY_MS } };
       await insertTenant(leaver.tenantId, NOW_MS, {
         status: "Pending_Deletion",
         pending_deletion_at: new Date(NOW_MS - 31 * DAY_MS).toISOString(),
