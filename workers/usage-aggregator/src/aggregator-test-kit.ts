@@ -48,10 +48,10 @@ export const aggregate = (deps: Deps = createTestDeps(), run: JobRun = jobRun())
 
 export async function post(
   path: string,
-  { runtime = createTestRuntime(), bindings = {}, key = OPERATOR_KEY as string | undefined } = {},
+  { runtime = createTestRuntime(), bindings = {}, key = OPERATOR_KEY } = {},
 ): Promise<Response> {
   const context = createExecutionContext();
-  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const headers = { authorization: `Bearer ${key}` };
   const request = new Request(`http://local${path}`, { method: path === "/health" ? "GET" : "POST", headers });
   const response = await createWorker(runtime).fetch(request, { ...env, ...bindings }, context);
   await waitOnExecutionContext(context);
@@ -108,15 +108,19 @@ export interface SeededObject {
   seq: number;
 }
 
-/** Puts an object of raw lines into R2 and, as the writer does, its row; `row` overrides columns, null leaves it out. */
+interface SeedOptions {
+  hour?: string;
+  /** Columns that differ from what the writer would record; null records nothing. */
+  row?: Partial<Record<"events" | "bytes" | "sha256" | "tenant_id", string | number>> | null;
+  /** False leaves R2 without the object. */
+  put?: boolean;
+}
+
+/** Puts an object of raw lines into R2 and its row into D1, as the writer does. */
 export async function seedObject(
   tenantId: string,
   lines: readonly string[],
-  {
-    hour = HOUR,
-    row = {} as Partial<Record<"events" | "bytes" | "sha256" | "tenant_id", unknown>> | null,
-    put = true,
-  } = {},
+  { hour = HOUR, row = {}, put = true }: SeedOptions = {},
 ): Promise<SeededObject> {
   objectNames += 1;
   const key = usageObjectKey({ tenantId, hour, name: `object-${objectNames}` });

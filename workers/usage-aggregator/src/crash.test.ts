@@ -40,22 +40,6 @@ class Faults {
     throw new Error(LOST);
   }
 
-  wrap<T extends object>(target: T, faulty: readonly string[], rewrap: readonly string[] = []): T {
-    return new Proxy(target, {
-      get: (inner, name) => {
-        const member: unknown = Reflect.get(inner, name);
-        if (typeof member !== "function") return member;
-        const call = (args: unknown[]): unknown => Reflect.apply(member, inner, args);
-        if (faulty.includes(String(name))) {
-          return (...args: unknown[]) => this.pass(() => Promise.resolve(call(args)));
-        }
-        return rewrap.includes(String(name))
-          ? (...args: unknown[]) => this.wrap(call(args) as object, ["run", "all", "first", "raw"], ["bind"])
-          : (...args: unknown[]) => call(args);
-      },
-    });
-  }
-
   bindings(): Pick<typeof env, "DB" | "BUCKET"> {
     const statements = new WeakMap<object, D1PreparedStatement>();
     const track = (statement: D1PreparedStatement): D1PreparedStatement => {
@@ -82,7 +66,14 @@ class Faults {
         return Reflect.get(inner, name) as unknown;
       },
     });
-    return { DB, BUCKET: this.wrap(env.BUCKET, ["get", "list"]) };
+    const BUCKET = new Proxy(env.BUCKET, {
+      get: (inner, name) => {
+        const call = (args: unknown[]): unknown =>
+          Reflect.apply(Reflect.get(inner, name) as () => unknown, inner, args);
+        return (...args: unknown[]) => this.pass(() => Promise.resolve(call(args)));
+      },
+    });
+    return { DB, BUCKET };
   }
 }
 
@@ -93,6 +84,7 @@ async function seedScenario(tenantId: string): Promise<void> {
   await seedObject(tenantId, [line({ tenantId, qty: "4" })]);
   await seedObject(tenantId, ["not a line"]);
   await seedObject(tenantId, [line({ tenantId, qty: "8", at })], { hour: "2026-09-30T23" });
+  await seedObject(tenantId, [line({ tenantId, qty: "16" })], { row: null });
 }
 
 async function checkScenario(tenantId: string, point: string): Promise<void> {
@@ -101,17 +93,22 @@ async function checkScenario(tenantId: string, point: string): Promise<void> {
     { status: "done" },
     { status: "quarantined" },
     { status: "done" },
+    { status: "done" },
   ]);
-  expect(await rollupsOf(tenantId), point).toMatchObject([{ qty: "7500000", events: 3 }]);
+  expect(await rollupsOf(tenantId), point).toMatchObject([{ qty: "23500000", events: 4 }]);
   expect(await adjustmentsOf(tenantId), point).toMatchObject([{ qty: "8000000", events: 1 }]);
-  const audits = await rows("SELECT action FROM audit_logs WHERE tenant_id = ?", tenantId);
-  expect(audits, point).toEqual([{ action: "usage_object.quarantined" }]);
+  const audits = await rows("SELECT action FROM audit_logs WHERE tenant_id = ? ORDER BY action", tenantId);
+  expect(audits, point).toEqual([{ action: "usage_object.adopted" }, { action: "usage_object.quarantined" }]);
   const traces = await rows("SELECT event_type FROM trace_events WHERE tenant_id = ? ORDER BY event_type", tenantId);
-  expect(traces, point).toEqual([{ event_type: "usage.first_seen" }, { event_type: "usage.quarantined" }]);
+  expect(traces, point).toEqual([
+    { event_type: "usage.adopted" },
+    { event_type: "usage.first_seen" },
+    { event_type: "usage.quarantined" },
+  ]);
 }
 
 describe("a run that fails at any call", () => {
-  it.each(MODES)("leaves everything counted once after the next run (%s)", async (mode) => {
+  it.each(MODES)("leaves everything counted once after the next runs (%s)", { timeout: 60_000 }, async (mode) => {
     await boundCycle("2026-09", 0);
     let calls = 0;
     for (let at = 1; at <= CALLS_MAX; at += 1) {
@@ -119,7 +116,9 @@ describe("a run that fails at any call", () => {
       await seedScenario(tenantId);
       const faults = new Faults(at, mode);
       await aggregate(createTestDeps(faults.bindings()), jobRun()).catch(() => undefined);
-      expect(await aggregate(createTestDeps()), `${mode} at call ${at}`).toMatchObject({ failed: 0, remaining: 0 });
+      // One run adopts what has no row, the next counts it.
+      await aggregate();
+      expect(await aggregate(), `${mode} at call ${at}`).toMatchObject({ failed: 0, remaining: 0 });
       await checkScenario(tenantId, `${mode} at call ${at}`);
       if (!faults.struck) break;
       calls = at;

@@ -15,7 +15,7 @@ export const OBJECT_BYTES_MAX = 512 * 1024 * 1024;
 /** Bytes read by one run, for the same reason. The first object is always taken. */
 export const RUN_BYTES_MAX = 512 * 1024 * 1024;
 /** Chunk asked of R2 at a time: fewer turns of the event loop than the 4 KB that a plain reader gets. */
-export const READ_CHUNK_BYTES = 64 * 1024;
+export const READ_CHUNK_BYTES = 256 * 1024;
 
 /** D1 statements after which a run takes no new work; D1 allows 1,000 an invocation and a group may need 60 to end. */
 export const RUN_STATEMENTS_MAX = 840;

@@ -129,6 +129,19 @@ describe("runAggregation", () => {
     expect(await rollupsOf("t_unique")).toMatchObject([{ events: 1 }, { meter_key: "visitors", events: 1 }]);
   });
 
+  it("finishes more objects and meters than one commit or statement takes", async () => {
+    await seedTenant("t_many");
+    for (let index = 0; index < 130; index += 1) await seedObject("t_many", [line({ tenantId: "t_many" })]);
+    const meters = Array.from({ length: 4_500 }, (_, index) => line({ tenantId: "t_many", meterKey: `m${index}` }));
+    await seedObject("t_many", meters);
+    await seedObject("t_many", meters.slice(0, 300));
+    expect(await aggregate()).toMatchObject({ done: 132, events: 4_930, failed: 0, remaining: 0 });
+    const [total] = await rows(
+      "SELECT count(*) AS meters, sum(events) AS events FROM usage_rollups WHERE tenant_id = 't_many'",
+    );
+    expect(total).toEqual({ meters: 4_501, events: 4_930 });
+  });
+
   it("takes no new work after its deadline, and the next run carries on", async () => {
     await seedTenant("t_late");
     for (let index = 0; index < 9; index += 1) await seedObject("t_late", [line({ tenantId: "t_late" })]);

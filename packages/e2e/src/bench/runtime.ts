@@ -1,3 +1,5 @@
+import { mkdtempSync } from "node:fs";
+import path from "node:path";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { type HeapInspector, openHeapInspector } from "./heap-inspector.ts";
@@ -30,10 +32,18 @@ export interface MeasuredRuntime {
 const COMPATIBILITY_DATE = "2026-10-12";
 const ERRORS_MAX = 20;
 
-/** Bundles and starts workers in one workerd with one shared D1 and R2. */
+/** What is unusual about a runtime. */
+export interface RuntimeOptions {
+  /** Opens the inspector. */
+  inspect?: boolean;
+  /** An empty directory: runtimes that are given the same one share D1 and R2, and the first of them runs these. */
+  storageFolder?: string;
+}
+
+/** Bundles and starts workers in one workerd with one D1 and R2. */
 export async function startRuntime(
   workers: readonly MeasuredWorker[],
-  { inspect = false } = {},
+  { inspect = false, storageFolder }: RuntimeOptions = {},
 ): Promise<MeasuredRuntime> {
   const errors: string[] = [];
   const earlier = new Set(findRuntimeProcesses());
@@ -45,7 +55,7 @@ export async function startRuntime(
     },
     workers: await Promise.all(workers.map(toOptions)),
   });
-  const miniflare = new Miniflare(options);
+  const miniflare = new Miniflare({ ...options, ...(storageFolder === undefined ? {} : shareStorage(storageFolder)) });
   await miniflare.ready;
   const pid = findRuntimeProcesses().find((found) => !earlier.has(found));
   return {
@@ -58,6 +68,15 @@ export async function startRuntime(
     close: () => miniflare.dispose(),
   };
 }
+
+// Objects are not shared: each runtime runs its own, on a thread of its own.
+const shareStorage = (folder: string) => ({
+  unsafeEnableSharedStorage: true,
+  enableDevRegistry: true,
+  resourcePersistencePath: path.join(folder, "shared"),
+  isolatedResourcePersistencePath: mkdtempSync(path.join(folder, "own-")),
+  unsafeDevRegistryPath: path.join(folder, "registry"),
+});
 
 async function toOptions({ name, entry, objects = {}, vars = {} }: MeasuredWorker) {
   return {

@@ -130,7 +130,7 @@ describe("every route", () => {
   test.each(cases.map((one) => [title(one), one] as const))(
     "%s has no neighbour: a longer path is 404",
     async (_, one) => {
-      await expectProblem(await send({ ...one, path: `${one.path}/${MARKER}` }, { query: "" }), 404);
+      await expectProblem(await send({ ...one, path: `${one.path}/${MARKER}/${MARKER}` }, { query: "" }), 404);
     },
   );
 });

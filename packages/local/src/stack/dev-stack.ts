@@ -9,7 +9,8 @@ import { loadDemoData } from "./demo-data.ts";
 import { startEmulators, type Emulators } from "./emulators.ts";
 import { writeLocalConfigs } from "./local-config.ts";
 import { assertPortFree } from "./port.ts";
-import { LOCAL_SECRETS } from "./settings.ts";
+import { LOCAL_SECRETS, stackSecrets } from "./settings.ts";
+import { followOutput } from "./server-output.ts";
 import { runWrangler, spawnDevServer, stopProcess } from "./wrangler-process.ts";
 
 const STATE = path.join(REPOSITORY_ROOT, ".wrangler/local");
@@ -32,9 +33,18 @@ export async function startDevStack(options: { port: number; reset: boolean }): 
   const emulators = await startEmulators({ origin, stateFolder: STATE, stripePort, githubPort });
   const configs = writeLocalConfigs(path.join(STATE, "config"), emulators);
   await prepareDatabase(configs[1] ?? "");
-  const server = spawnDevServer({ configs, port, stateFolder: path.join(STATE, "storage"), secrets: LOCAL_SECRETS });
-  forwardOutput(server);
-  await waitUntilReady(origin, server);
+  const server = spawnDevServer({
+    configs,
+    port,
+    stateFolder: path.join(STATE, "storage"),
+    secrets: stackSecrets(process.env),
+  });
+  const output = followOutput(server, (line) => console.log(line));
+  await waitUntilReady(origin, server).catch(async (error: unknown) => {
+    await stopProcess(server);
+    await emulators.close();
+    throw new Error(`${String(error)}\n${output.recent()}`, { cause: error });
+  });
   const stopClock = startCronClock(listCronTriggers(), (trigger, dueAtMs) =>
     fireLocalCron(origin, trigger, dueAtMs).catch((error: unknown) => console.error(String(error))),
   );
@@ -62,13 +72,13 @@ async function prepareDatabase(config: string): Promise<void> {
 async function waitUntilReady(origin: string, server: ChildProcess): Promise<void> {
   const giveUpAtMs = Date.now() + READY_MS_MAX;
   while (Date.now() < giveUpAtMs) {
-    if (server.exitCode !== null) throw new Error("The runtime stopped before it was ready; its output is above.");
+    if (server.exitCode !== null) throw new Error("The runtime stopped before it was ready.");
     const response = await fetch(`${origin}/_local/health`).catch(() => undefined);
     await response?.body?.cancel();
     if (response?.ok) return;
     await sleep(100);
   }
-  throw new Error(`The workers did not answer within ${READY_MS_MAX / 1_000} s; their output is above.`);
+  throw new Error(`The workers did not answer within ${READY_MS_MAX / 1_000} s.`);
 }
 
 /** Once a second: webhooks and workflow runs happen; the first time round, demo data comes in. */
@@ -76,7 +86,7 @@ function keepBusy(origin: string, emulators: Emulators): { stop(): void } {
   const control = new AbortController();
   const run = async (): Promise<void> => {
     const tick = () => emulators.tick();
-    if (emulators.stripe.state.customers.size === 0) {
+    if (emulators.stripe?.state.customers.size === 0) {
       const { tenants, events } = await loadDemoData({
         origin,
         stripeUrl: emulators.stripeUrl,
@@ -98,17 +108,13 @@ function keepBusy(origin: string, emulators: Emulators): { stop(): void } {
   };
 }
 
-function forwardOutput(server: ChildProcess): void {
-  server.stdout?.on("data", (chunk: Buffer) => process.stdout.write(chunk));
-  server.stderr?.on("data", (chunk: Buffer) => process.stderr.write(chunk));
-}
-
 function printDoors(origin: string, emulators: Emulators): void {
   console.log(`
 Ready on ${origin} (state in .wrangler/local; start with --reset to begin anew)
   operator key     ${LOCAL_SECRETS.INTERNAL_API_KEY}
   usage key        ${LOCAL_SECRETS.USE_WRITER_SECRET}
-  Stripe emulator  ${emulators.stripeUrl}   GitHub emulator  ${emulators.githubUrl}
+  ${emulators.stripe === undefined ? "Stripe           " : "Stripe emulator  "}${emulators.stripeUrl}
+  GitHub emulator  ${emulators.githubUrl}
 
   curl ${origin}/health
   curl -H 'authorization: Bearer ${LOCAL_SECRETS.INTERNAL_API_KEY}' ${origin}/internal/tenants

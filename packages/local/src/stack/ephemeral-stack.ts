@@ -31,7 +31,7 @@ export async function startEphemeralStack(options: EphemeralStackOptions): Promi
       ...WORKERS.map((worker) => ({
         configPath: configPath(worker),
         vars: { ...localVars(worker, options), ...options.vars?.[worker] },
-        secrets: options.secrets?.[worker] ?? localSecrets(worker, {}),
+        secrets: options.secrets?.[worker] ?? localSecrets(worker),
       })),
     ],
   });

@@ -62,12 +62,17 @@ export function localVars(worker: WorkerName, endpoints: Endpoints): Record<stri
   }
 }
 
-/** The secrets of one worker; a real Stripe key in the environment takes the place of the emulator's. */
-export function localSecrets(worker: WorkerName, environment: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(
-    SECRETS_OF[worker].map((name) => [
-      name,
-      name.startsWith("STRIPE_") ? (environment[name] ?? LOCAL_SECRETS[name]) : LOCAL_SECRETS[name],
-    ]),
-  );
-}
+/** True when the environment names a real Stripe account, which then takes the emulator's place. */
+export const hasRealStripe = (environment: NodeJS.ProcessEnv): boolean =>
+  (environment["STRIPE_SECRET_KEY"] ?? "").trim() !== "";
+
+/** All secrets of the stack, with the environment's Stripe secrets over the local ones. */
+export const stackSecrets = (environment: NodeJS.ProcessEnv): Record<SecretName, string> => ({
+  ...LOCAL_SECRETS,
+  STRIPE_SECRET_KEY: environment["STRIPE_SECRET_KEY"] ?? LOCAL_SECRETS.STRIPE_SECRET_KEY,
+  STRIPE_WEBHOOK_SECRET: environment["STRIPE_WEBHOOK_SECRET"] ?? LOCAL_SECRETS.STRIPE_WEBHOOK_SECRET,
+});
+
+/** The local secrets of one worker. */
+export const localSecrets = (worker: WorkerName): Record<string, string> =>
+  Object.fromEntries(SECRETS_OF[worker].map((name) => [name, LOCAL_SECRETS[name]]));

@@ -5,7 +5,7 @@ import { REPOSITORY_ROOT } from "../wrangler-config.ts";
 
 const WRANGLER = path.join(REPOSITORY_ROOT, "node_modules/wrangler/bin/wrangler.js");
 
-const QUIET = { WRANGLER_SEND_METRICS: "false", CI: "1", FORCE_COLOR: "0", WRANGLER_LOG: "warn" };
+const QUIET = { WRANGLER_SEND_METRICS: "false", CI: "1", FORCE_COLOR: "0", WRANGLER_LOG: "log" };
 
 /** Runs a wrangler command to its end; throws with its output when it fails. */
 export async function runWrangler(args: readonly string[]): Promise<void> {
