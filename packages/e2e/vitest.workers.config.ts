@@ -16,6 +16,6 @@ export default defineConfig({
     name: "e2e-workers",
     include: ["src/refusals/**/*.test.ts", "src/faults/**/*.test.ts"],
     setupFiles: [path.join(import.meta.dirname, "src/apply-migrations.ts")],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
   },
 });

@@ -58,10 +58,15 @@ async function giveUsage(tenantId: string): Promise<void> {
 const countOf = async (table: string, tenantId: string): Promise<number> =>
   (await selectRows(`SELECT 1 AS one FROM ${table} WHERE tenant_id = ?`, tenantId)).length;
 
-test("a purge that fails at any call leaves no residue, one certificate, and its neighbour untouched", async () => {
+test("a purge that is killed after any call leaves no residue, one certificate, and its neighbour untouched", async () => {
   const report = await sweepFaults<Leaver>({
+    modes: ["crash_after"],
     prepare: async (point) => {
-      const leaver = { tenantId: `gone_${point}_1`, neighbourId: `gone_${point}_10`, clock: { nowMs: NOW_MS + point * 6 * DAY_MS } };
+      const leaver = {
+        tenantId: `gone_${point}_1`,
+        neighbourId: `gone_${point}_10`,
+        clock: { nowMs: NOW_MS + point * 6 * DAY_MS },
+      };
       await insertTenant(leaver.tenantId, NOW_MS, {
         status: "Pending_Deletion",
         pending_deletion_at: new Date(NOW_MS - 31 * DAY_MS).toISOString(),

@@ -1,7 +1,9 @@
-import { FAULT_MODES, FaultInjector, type Fault } from "./fault-injector.ts";
+import { FAULT_MODES, FaultInjector, type Fault, type FaultMode } from "./fault-injector.ts";
 
 /** One scenario of a sweep: everything it needs is made anew for each fault point. */
 export interface SweepScenario<S> {
+  /** Modes to try; all of them when left out. */
+  modes?: readonly FaultMode[];
   /** Makes fresh state, its own tenant included. */
   prepare(point: number): Promise<S>;
   /** Runs the job once with faults; it may throw. */
@@ -34,7 +36,7 @@ export async function sweepFaults<S>(scenario: SweepScenario<S>): Promise<SweepR
   await scenario.run(clean, counter);
   await scenario.resume(clean);
   await scenario.check(clean, undefined);
-  for (const mode of FAULT_MODES) {
+  for (const mode of scenario.modes ?? FAULT_MODES) {
     for (let call = 1; ; call += 1) {
       if (call > CALLS_MAX) throw new Error(`more than ${CALLS_MAX} calls in one run`);
       points += 1;

@@ -96,7 +96,8 @@ async function expectProblem(response: Response, ...statuses: number[]): Promise
   expect(statuses, `${response.status} ${text}`).toContain(response.status);
   expect(response.headers.get("content-type")).toBe("application/problem+json");
   expect(response.headers.get("x-request-id")).toMatch(/^req_/);
-  expect(text).not.toContain(MARKER);
+  // A pointer names the place of an error, and a member's name is part of that place.
+  expect(text.replaceAll(/"pointer":"[^"]*"/g, "")).not.toContain(MARKER);
   expect(JSON.parse(text)).toMatchObject({ status: response.status, trace_id: "trace_refusal" });
 }
 
@@ -201,14 +202,14 @@ describe("every route with a body", () => {
     },
   );
 
-  test.each(reachable(withBody).map((one) => [title(one), one] as const))(
-    "%s refuses unknown members with 400",
-    async (_, one) => {
-      if (one.path === "/api/v1/events") return;
-      const body = JSON.stringify({ ...one.expectation.body, [MARKER]: 1, __proto__: null });
-      await expectProblem(await send(one, { ...tokenOf(one), body }), 400);
-    },
-  );
+  test.each(
+    reachable(withBody.filter(({ expectation }) => expectation.isExtensible !== true)).map(
+      (one) => [title(one), one] as const,
+    ),
+  )("%s refuses unknown members with 400", async (_, one) => {
+    const body = JSON.stringify({ ...one.expectation.body, [MARKER]: 1, __proto__: null });
+    await expectProblem(await send(one, { ...tokenOf(one), body }), 400);
+  });
 });
 
 describe("every route with a query", () => {

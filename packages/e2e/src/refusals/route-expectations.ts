@@ -10,6 +10,8 @@ export interface RouteExpectation {
   query?: string;
   /** A query that must be refused with 400. */
   badQuery?: string;
+  /** True where the format itself allows members of the sender's own, as CloudEvents does. */
+  isExtensible?: boolean;
   /** Largest body; the suite sends one byte more. */
   bodyBytesMax?: number;
 }
@@ -74,6 +76,7 @@ export const EXPECTED_ROUTES: Readonly<Record<string, Readonly<Record<string, Ro
     "POST /api/v1/events": {
       auth: "usage",
       body: { specversion: "1.0", id: "1", source: "s", type: "api_requests", subject: "t1" },
+      isExtensible: true,
       bodyBytesMax: MB,
     },
   },

@@ -38,6 +38,7 @@ export function createRollupStore(session: Session): RollupStore {
       session.commit([
         ...(plan.inTime.length === 0 ? [] : [requireTrue(sql`NOT EXISTS (SELECT 1 ${lateAmong(plan.inTime)})`)]),
         markDone(plan.seqs, nowMs),
+        requireChanged(plan.seqs.length),
         ...chunk(plan.rollups).map((rows) => upsertRollups(rows, nowMs)),
         ...chunk(plan.adjustments).map((rows) => insertAdjustments(rows, nowMs)),
         noteFirstUsage(plan.tenantIds, nowMs),
