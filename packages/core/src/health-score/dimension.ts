@@ -53,7 +53,7 @@ export type DimensionValues = Readonly<Partial<Record<Dimension, number>>>;
 export type DimensionScores = Partial<Record<Dimension, DimensionScore>>;
 
 /** Score of a value under a rule, 0 (critical) to 100 (fine), not rounded. */
-export function scoreValue({ warn, crit }: DimensionRule, value: number): number {
+function scoreValue({ warn, crit }: DimensionRule, value: number): number {
   return Math.min(100, Math.max(0, (100 * (crit - value)) / (crit - warn)));
 }
 

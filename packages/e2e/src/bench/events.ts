@@ -17,7 +17,10 @@ const STATUSES = [200, 201, 204, 404];
 export function createEventMaker(seed: number): EventMaker {
   const random = createRandom(seed);
   const pick = <T>(items: readonly T[]): T | undefined => items[Math.floor(random() * items.length)];
-  const hex = (): string => Math.floor(random() * 0x1_0000_0000).toString(16).padStart(8, "0");
+  const hex = (): string =>
+    Math.floor(random() * 0x1_0000_0000)
+      .toString(16)
+      .padStart(8, "0");
   let made = 0;
   const makeEvent = (tenantId: string) => {
     made += 1;
@@ -32,8 +35,6 @@ export function createEventMaker(seed: number): EventMaker {
   return {
     single: (tenantId, requests) => Array.from({ length: requests }, () => JSON.stringify(makeEvent(tenantId))),
     batches: (tenantId, requests, size) =>
-      Array.from({ length: requests }, () =>
-        JSON.stringify(Array.from({ length: size }, () => makeEvent(tenantId))),
-      ),
+      Array.from({ length: requests }, () => JSON.stringify(Array.from({ length: size }, () => makeEvent(tenantId)))),
   };
 }

@@ -13,7 +13,7 @@ interface HeapUsage {
 
 /** Opens the inspector of a worker. */
 export async function openHeapInspector(inspector: URL, worker: string): Promise<HeapInspector> {
-  const socket = new WebSocket(new URL(`/core:user:${worker}`, inspector));
+  const socket = new WebSocket(new URL(`/core:user:${worker}`, inspector).href);
   const waiting = new Map<number, (usage: HeapUsage) => void>();
   let calls = 0;
   socket.addEventListener("message", ({ data }) => {

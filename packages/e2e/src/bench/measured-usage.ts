@@ -1,20 +1,22 @@
 import type { Counts } from "./instrument/counts.ts";
 import type { Usage } from "./price-list.ts";
 
+/** How events arrive: one by one in company of others of their tenant, one by one alone, or 100 a request. */
+export type SenderKind = "oneByOne" | "alone" | "batches";
+
 /** What the bench counted of billed operations: the base of every price in the documents. */
 export interface MeasuredUsage {
   /** Per million events with ids, all the way into usage_rollups. */
   perMillion: Record<SenderKind, Usage>;
-  /** Of one flush of one tenant, whatever it holds, and of its object's way into usage_rollups. */
+  /** CPU an HTTP request, of the whole runtime. */
+  cpuMsPerRequest: Record<SenderKind, number>;
+  /** Of one flush of one tenant that holds one event, until it is rolled up. */
   perFlush: Usage;
   /** Of one run of the aggregator that finds nothing to do. */
   perRun: Usage;
-  /** Worker CPU an HTTP request. */
-  cpuMsPerRequest: Record<SenderKind, number>;
+  /** Bytes of database that a row of usage_objects takes, its indexes included. */
+  objectRowBytes: number;
 }
-
-/** How events arrive: one by one in company of others of their tenant, one by one alone, or 100 a request. */
-export type SenderKind = "oneByOne" | "alone" | "batches";
 
 /** Memory for which an active object is billed. */
 const OBJECT_GB = 0.128;

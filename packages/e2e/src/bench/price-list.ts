@@ -3,6 +3,7 @@ export interface Price {
   item: string;
   /** Whole nano-dollars a unit: $1.00 a million is 1,000. */
   nanoUsd: number;
+  /** Plural. */
   unit: string;
   /** Units a month that the paid plan's $5 include; left out of every marginal price. */
   included: number;
@@ -30,9 +31,9 @@ const BILLION = 1_000 * MILLION;
 
 /** Everything that metering is billed for, US dollars, paid plan, R2 standard storage. */
 export const PRICES = {
-  httpRequests: price("HTTP requests", "request", 300, { included: 10 * MILLION, source: "workers" }),
+  httpRequests: price("HTTP requests", "requests", 300, { included: 10 * MILLION, source: "workers" }),
   cpuMs: price("Worker CPU", "CPU-ms", 20, { included: 30 * MILLION, source: "workers" }),
-  objectRequests: price("Durable Object requests (calls, alarms)", "request", 150, {
+  objectRequests: price("Durable Object requests (calls, alarms)", "requests", 150, {
     included: MILLION,
     roundedTo: MILLION,
     source: "durableObjects",
@@ -42,18 +43,18 @@ export const PRICES = {
     roundedTo: MILLION,
     source: "durableObjects",
   }),
-  objectRowsRead: price("Durable Object rows read", "row", 1, { included: 25 * BILLION, source: "durableObjects" }),
-  objectRowsWritten: price("Durable Object rows written (setAlarm, deletes)", "row", 1_000, {
+  objectRowsRead: price("Durable Object rows read", "rows", 1, { included: 25 * BILLION, source: "durableObjects" }),
+  objectRowsWritten: price("Durable Object rows written (setAlarm, deletes)", "rows", 1_000, {
     included: 50 * MILLION,
     source: "durableObjects",
   }),
-  objectGbMonths: price("Durable Object storage", "GB-month", 200_000_000, { included: 5, source: "durableObjects" }),
-  d1RowsRead: price("D1 rows read", "row", 1, { included: 25 * BILLION, source: "d1" }),
-  d1RowsWritten: price("D1 rows written (indexes, deletes)", "row", 1_000, { included: 50 * MILLION, source: "d1" }),
-  d1GbMonths: price("D1 storage", "GB-month", 750_000_000, { included: 5, source: "d1" }),
-  r2ClassA: price("R2 class A (put, list)", "call", 4_500, { included: MILLION, roundedTo: MILLION, source: "r2" }),
-  r2ClassB: price("R2 class B (get, head)", "call", 360, { included: 10 * MILLION, roundedTo: MILLION, source: "r2" }),
-  r2GbMonths: price("R2 storage", "GB-month", 15_000_000, { included: 10, roundedTo: 1, source: "r2" }),
+  objectGbMonths: price("Durable Object storage", "GB-months", 200_000_000, { included: 5, source: "durableObjects" }),
+  d1RowsRead: price("D1 rows read", "rows", 1, { included: 25 * BILLION, source: "d1" }),
+  d1RowsWritten: price("D1 rows written (indexes, deletes)", "rows", 1_000, { included: 50 * MILLION, source: "d1" }),
+  d1GbMonths: price("D1 storage", "GB-months", 750_000_000, { included: 5, source: "d1" }),
+  r2ClassA: price("R2 class A (put, list)", "calls", 4_500, { included: MILLION, roundedTo: MILLION, source: "r2" }),
+  r2ClassB: price("R2 class B (get, head)", "calls", 360, { included: 10 * MILLION, roundedTo: MILLION, source: "r2" }),
+  r2GbMonths: price("R2 storage", "GB-months", 15_000_000, { included: 10, roundedTo: 1, source: "r2" }),
 } as const satisfies Record<string, Price>;
 
 /** What is billed: a name of the price list. */

@@ -16,8 +16,10 @@ export interface Bill {
 }
 
 const NANO = 1_000_000_000;
+const MILLION = 1_000_000;
 
-const listItems = (usage: Usage): [Item, number][] => (Object.entries(usage) as [Item, number][]).filter(([, n]) => n > 0);
+const listItems = (usage: Usage): [Item, number][] =>
+  (Object.entries(usage) as [Item, number][]).filter(([, n]) => n > 0);
 
 const sumUp = (lines: BillLine[]): Bill => ({
   lines,
@@ -50,7 +52,7 @@ export function priceMonth(usage: Usage): Bill {
 
 /** Usage per million events, from what was counted over some. */
 export function perMillion(usage: Usage, events: number): Usage {
-  return scaleUsage(usage, 1_000_000 / events);
+  return scaleUsage(usage, MILLION / events);
 }
 
 /** Usage that many times over. */
@@ -70,12 +72,19 @@ export function formatUsd(usd: number): string {
   return `$${usd.toFixed(usd !== 0 && Math.abs(usd) < 1 ? 4 : 2)}`;
 }
 
+/** A price as its page writes it: by the million, storage by the unit. */
+export function formatPrice(item: Item): string {
+  const { unit, nanoUsd } = PRICES[item];
+  return nanoUsd >= NANO / MILLION
+    ? `$${nanoUsd / NANO} a ${unit.replace(/s$/, "")}`
+    : `$${nanoUsd / 1_000} a million ${unit}`;
+}
+
 /** The arithmetic of a bill, one line each: units x price = dollars. */
 export function formatBill({ lines, usd }: Bill): string[] {
   const rows = lines.map(({ item, billedUnits, nanoUsd }) => {
-    const { item: name, unit, nanoUsd: price } = PRICES[item];
-    const each = price >= 1_000_000 ? `${formatUsd(price / NANO)}/${unit}` : `$${price / 1_000}/M ${unit}s`;
-    return `  ${name.padEnd(48)} ${formatNumber(billedUnits).padStart(12)} x ${each.padEnd(18)} = ${formatUsd(nanoUsd / NANO)}`;
+    const units = formatNumber(billedUnits).padStart(12);
+    return `  ${PRICES[item].item.padEnd(48)} ${units} x ${formatPrice(item).padEnd(26)} = ${formatUsd(nanoUsd / NANO)}`;
   });
-  return [...rows, `  ${"sum".padEnd(48)} ${"".padStart(12)}   ${"".padEnd(18)} = ${formatUsd(usd)}`];
+  return [...rows, `  ${"sum".padEnd(92)} = ${formatUsd(usd)}`];
 }

@@ -1,12 +1,13 @@
+type Contenders = Readonly<Record<string, (round: number) => Promise<unknown>>>;
+type Results<C extends Contenders> = { [Name in keyof C]: Awaited<ReturnType<C[Name]>>[] };
+
 /** Measures every contender once a round, in turn (A B C, A B C), so that a change of the machine's mood meets all of them. */
-export async function runRounds<Name extends string, Result>(
-  rounds: number,
-  contenders: Readonly<Record<Name, (round: number) => Promise<Result>>>,
-): Promise<Record<Name, Result[]>> {
-  const names = Object.keys(contenders) as Name[];
-  const results = Object.fromEntries(names.map((name) => [name, [] as Result[]])) as unknown as Record<Name, Result[]>;
+export async function runRounds<C extends Contenders>(rounds: number, contenders: C): Promise<Results<C>> {
+  const results: Record<string, unknown[]> = {};
   for (let round = 0; round < rounds; round += 1) {
-    for (const name of names) results[name].push(await contenders[name](round));
+    for (const [name, measure] of Object.entries(contenders)) {
+      (results[name] ??= []).push(await measure(round));
+    }
   }
-  return results;
+  return results as Results<C>;
 }

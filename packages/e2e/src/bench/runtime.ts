@@ -51,7 +51,8 @@ export async function startRuntime(
     ...(inspect ? { inspectorPort: 0 } : {}),
     // Log lines go nowhere: printing thousands of them a second would be measured with the rest.
     handleStructuredLogs: ({ level, message }) => {
-      if ((level === "error" || message.includes('"level":"error"')) && errors.length < ERRORS_MAX) errors.push(message);
+      if ((level === "error" || message.includes('"level":"error"')) && errors.length < ERRORS_MAX)
+        errors.push(message);
     },
     workers: await Promise.all(workers.map(toOptions)),
   });
@@ -60,7 +61,7 @@ export async function startRuntime(
   const pid = findRuntimeProcesses().find((found) => !earlier.has(found));
   return {
     urlOf: (worker) => miniflare.unsafeGetDirectURL(worker),
-    database: async (worker) => (await miniflare.getD1Database("DB", worker)) as unknown as D1Database,
+    database: (worker) => miniflare.getD1Database("DB", worker),
     bucket: async (worker) => (await miniflare.getR2Bucket("BUCKET", worker)) as unknown as R2Bucket,
     heapOf: async (worker) => openHeapInspector(await miniflare.getInspectorURL(), worker),
     process: () => readProcess(pid),

@@ -58,7 +58,15 @@ export async function storeObject(
       `INSERT INTO usage_objects (r2_key, tenant_id, hour, events, bytes, sha256, status, created_at)
        VALUES (?, ?, ?, ?, ?, ?, 'pending', ?)`,
     )
-    .bind(key, tenantId, hour, events, bytes.byteLength, createHash("sha256").update(bytes).digest("hex"), `${hour}:30:00.000Z`)
+    .bind(
+      key,
+      tenantId,
+      hour,
+      events,
+      bytes.byteLength,
+      createHash("sha256").update(bytes).digest("hex"),
+      `${hour}:30:00.000Z`,
+    )
     .run();
   return key;
 }

@@ -44,7 +44,7 @@ const STATEMENT_CALLS = new Set(["run", "all", "first", "raw"]);
 const BUCKET_CALLS = new Set(["get", "put", "head", "list", "delete"]);
 
 /** A D1 database whose every query passes through the injector. */
-export function faultyDatabase(database: D1Database, injector: FaultInjector): D1Database {
+function faultyDatabase(database: D1Database, injector: FaultInjector): D1Database {
   const originals = new WeakMap<object, D1PreparedStatement>();
   const wrapStatement = (statement: D1PreparedStatement): D1PreparedStatement => {
     const proxy = new Proxy(statement, {
@@ -73,7 +73,7 @@ export function faultyDatabase(database: D1Database, injector: FaultInjector): D
 }
 
 /** An R2 bucket whose every call passes through the injector. */
-export function faultyBucket(bucket: R2Bucket, injector: FaultInjector): R2Bucket {
+function faultyBucket(bucket: R2Bucket, injector: FaultInjector): R2Bucket {
   return new Proxy(bucket, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name);
@@ -83,12 +83,6 @@ export function faultyBucket(bucket: R2Bucket, injector: FaultInjector): R2Bucke
     },
   });
 }
-
-/** A fetch whose every call passes through the injector. */
-export const faultyFetch =
-  (inner: typeof fetch, injector: FaultInjector): typeof fetch =>
-  (input: RequestInfo | URL, init?: RequestInit) =>
-    injector.pass(() => inner(input, init));
 
 /** Bindings with faults at every call of D1 and R2. */
 export const faultyBindings = <E extends { DB: D1Database; BUCKET: R2Bucket }>(env: E, injector: FaultInjector): E => ({

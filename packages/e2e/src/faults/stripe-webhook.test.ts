@@ -66,7 +66,7 @@ test("a checkout whose handling fails at any call makes one tenant, one job and 
     updated_at: at,
   });
   const report = await sweepFaults<string>({
-    prepare: (point) => Promise.resolve(`shop-${point}`),
+    prepare: (point) => Promise.resolve(`shop${point}`),
     run: (name, injector) => deliver(name, faultyBindings(bindings, injector)),
     resume: async (name) => {
       expect(await deliver(name, bindings)).toBe(200);

@@ -47,8 +47,9 @@ export async function sweepFaults<S>(scenario: SweepScenario<S>): Promise<SweepR
       await scenario.resume(state);
       await scenario.check(state, fault);
       if (injector.struck) continue;
-      if (call <= counter.calls)
+      if (call <= counter.calls) {
         throw new Error(`mode ${mode}: only ${call - 1} of ${counter.calls} calls were reached`);
+      }
       break;
     }
   }

@@ -1,5 +1,5 @@
 /** Who may call a route. `public` needs nothing; `usage` is open while its secret is unset, by contract. */
-export type RouteAuth = "public" | "operator" | "usage" | "stripe" | "provisioner" | "job" | "node" | "funnel";
+type RouteAuth = "public" | "operator" | "usage" | "stripe" | "provisioner" | "job" | "node" | "funnel";
 
 /** What the refusal suite expects of one route. */
 export interface RouteExpectation {

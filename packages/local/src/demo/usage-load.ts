@@ -1,5 +1,5 @@
 /** One event as a client means it. Quantities are micro-units, so that the arithmetic here is exact and separate. */
-export interface LoadEvent {
+interface LoadEvent {
   id: string;
   meterKey: "api_requests" | "data_gb";
   quantityMicros: bigint;
@@ -7,7 +7,7 @@ export interface LoadEvent {
 }
 
 /** A request of one client, ready to be sent. */
-export interface LoadRequest {
+interface LoadRequest {
   client: string;
   path: string;
   contentType: string;

@@ -22,7 +22,7 @@ export const STRIPE_CATALOGUE: StripeSeed = {
 const CREATED = "2026-01-01T00:00:00.000Z";
 
 /** Tiers of API requests on the starter plan: 0.2 cents each up to 5,000 above the allowance, then 0.1 cents. */
-export const STARTER_API_PRICE = {
+const STARTER_API_PRICE = {
   model: "graduated",
   tiers: [
     { upTo: "5000", unitAmount: "0.2" },
@@ -31,7 +31,7 @@ export const STARTER_API_PRICE = {
 } as const;
 
 /** Price of a GB of data on both plans: 9.5 cents. */
-export const DATA_PRICE = { model: "flat", unitAmount: "9.5" } as const;
+const DATA_PRICE = { model: "flat", unitAmount: "9.5" } as const;
 
 /** Allowances of a cycle, in whole units. */
 export const INCLUDED = {

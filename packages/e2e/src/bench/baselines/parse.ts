@@ -11,7 +11,7 @@ export interface Parsed {
 export default {
   /** Reads the objects that the request names, one after the other, and parses each of their lines. */
   async fetch(request: Request, env: Env): Promise<Response> {
-    const keys = (await request.json()) as string[];
+    const keys = await request.json<string[]>();
     const parsed: Parsed = { lines: 0, parseMs: 0 };
     for (const key of keys) {
       const text = (await (await env.BUCKET.get(key))?.text()) ?? "";

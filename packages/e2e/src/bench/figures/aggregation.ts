@@ -81,7 +81,7 @@ async function aggregate({ runtime, database }: Bench, lines: number): Promise<n
 async function parse({ runtime }: Bench, keys: string[], lines: number): Promise<Parsed & { tookMs: number }> {
   const startedAt = performance.now();
   const answer = await fetch(await runtime.urlOf("parse"), { method: "POST", body: JSON.stringify(keys) });
-  const parsed = (await answer.json()) as Parsed;
+  const parsed = await answer.json<Parsed>();
   if (parsed.lines !== lines) throw new Error(`${lines} lines were stored, ${parsed.lines} parsed`);
   return { ...parsed, tookMs: performance.now() - startedAt };
 }

@@ -1,4 +1,4 @@
-import { D1_INSERT_PER_EVENT, R2_PUT_PER_EVENT } from "../alternatives.ts";
+import { type Alternative, D1_INSERT_PER_EVENT, R2_PUT_PER_EVENT } from "../cost-model.ts";
 import { type EventMaker, JSON_HEADERS } from "../events.ts";
 import { type Figure, formatNumber, makeFigure, type Target } from "../figure.ts";
 import { subtractCounts } from "../instrument/counts.ts";
@@ -82,13 +82,13 @@ function present(
   { measured, cpuMsPerRequest }: { measured: string; cpuMsPerRequest: number },
 ): Pick<SenderUsage, "figure" | "notes"> {
   const bill = priceMarginal(usage);
-  const alternative = (per: Usage): string => formatUsd(priceMarginal(per).usd);
+  const priceOf = ({ name, usage }: Alternative): string => `${formatUsd(priceMarginal(usage).usd)} ${name}`;
   return {
     figure: makeFigure({
       figure: `usd_per_million_events_${name}`,
       value: bill.usd,
       unit: "USD",
-      baseline: `${alternative(D1_INSERT_PER_EVENT)} D1 insert and delete, ${alternative(R2_PUT_PER_EVENT)} R2 put and get per event`,
+      baseline: [D1_INSERT_PER_EVENT, R2_PUT_PER_EVENT].map(priceOf).join(", "),
       ...(target === undefined ? {} : { target }),
     }),
     notes: [

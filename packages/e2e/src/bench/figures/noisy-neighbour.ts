@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { entryOf } from "../entries.ts";
@@ -12,7 +12,8 @@ import { type MeasuredRuntime, startRuntime } from "../runtime.ts";
 import type { Scale } from "../scale.ts";
 import { median } from "../statistics.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 7;
+const ONE_THREAD_ROUNDS = 3;
 const QUIET = { tenant: "ten_quiet", connections: 5, paceMs: 10, requests: 1_000 };
 const BUSY = { tenant: "ten_busy", connections: 50, bodies: 30_000 };
 /** How long the busy load runs before the quiet one begins. */
@@ -20,7 +21,8 @@ const HEAD_START_SECONDS = 0.5;
 
 /** What the quiet tenant saw, and how many requests a second its neighbour had answered meanwhile. */
 type Quiet = LoadResult & { neighbourPerSecond: number };
-type Contender = "alone" | "besideWriter" | "sameThread" | "sameThreadEmpty";
+type Contender = "alone" | "beside" | "besideEmpty" | "oneThread" | "oneThreadEmpty";
+type Measured = Record<Contender, Quiet[]>;
 
 /**
  * The 99th percentile of a quiet tenant, alone and beside a tenant at full load. In production each object has a thread of
@@ -35,26 +37,34 @@ export async function measureNoisyNeighbour(scale: Scale): Promise<Report> {
       runtimes.push(runtime);
       return runtime;
     };
-    const storage = await start("storage");
-    const database = await storage.database("storage");
+    const database = await (await start("storage")).database("storage");
     await applyMigrations(database);
     await addTenants(database, [QUIET.tenant, BUSY.tenant]);
-    const [own, other] = [await start("quiet"), await start("busy")];
-    const [writer, neighbour] = [(await own.urlOf("quiet")).href, (await other.urlOf("busy")).href];
-    const empty = (await own.urlOf("quiet-empty")).href;
-    const make = createEventMaker(scale.seed);
-    const contenders: Record<Contender, () => Promise<Quiet>> = {
-      alone: () => sendQuiet(writer, make),
-      besideWriter: () => sendBeside(writer, neighbour, make),
-      sameThread: () => sendBeside(writer, writer, make),
-      sameThreadEmpty: () => sendBeside(writer, empty, make),
-    };
-    await runRounds(1, contenders);
-    return report(await runRounds(Math.max(3, scale.count(ROUNDS)), contenders));
+    return report(await measureContenders(await start("quiet"), await start("busy"), scale));
   } finally {
     await Promise.all(runtimes.map((runtime) => runtime.close()));
     rmSync(storageFolder, { recursive: true, force: true });
   }
+}
+
+async function measureContenders(own: MeasuredRuntime, other: MeasuredRuntime, scale: Scale): Promise<Measured> {
+  const quiet = (await own.urlOf("quiet")).href;
+  const quietEmpty = (await own.urlOf("quiet-empty")).href;
+  const busy = (await other.urlOf("busy")).href;
+  const busyEmpty = (await other.urlOf("busy-empty")).href;
+  const make = createEventMaker(scale.seed);
+  const apart = {
+    alone: () => sendQuiet(quiet, make),
+    beside: () => sendBeside(quiet, busy, make),
+    besideEmpty: () => sendBeside(quiet, busyEmpty, make),
+  };
+  const together = {
+    oneThread: () => sendBeside(quiet, quiet, make),
+    oneThreadEmpty: () => sendBeside(quiet, quietEmpty, make),
+  };
+  await runRounds(1, apart);
+  const rounds = Math.max(3, scale.count(ROUNDS));
+  return { ...(await runRounds(rounds, apart)), ...(await runRounds(ONE_THREAD_ROUNDS, together)) };
 }
 
 function startPart(name: string, storageFolder: string): Promise<MeasuredRuntime> {
@@ -87,31 +97,39 @@ async function sendBeside(url: string, neighbour: string, make: EventMaker): Pro
   return { ...quiet, neighbourPerSecond: (await noise).perSecond };
 }
 
-function report(results: Record<Contender, Quiet[]>): Report {
+function report(results: Measured): Report {
   const p99 = (name: Contender): number => median(results[name].map(({ p99Ms }) => p99Ms));
-  const rate = (name: Contender): number => median(results[name].map(({ neighbourPerSecond }) => neighbourPerSecond));
+  const rate = (name: Contender): string =>
+    formatNumber(median(results[name].map(({ neighbourPerSecond }) => neighbourPerSecond)));
+  const inMs = (name: Contender): string => `${formatNumber(p99(name))} ms`;
   const ratio = (name: Contender, to: Contender): number =>
     median(results[name].map(({ p99Ms }, round) => p99Ms / (results[to][round]?.p99Ms ?? Number.NaN)));
-  for (const [name, rs] of Object.entries(results)) console.log(name, rs.map((r) => `${r.p50Ms.toFixed(1)}/${r.p99Ms.toFixed(1)}ms ${r.seconds.toFixed(1)}s noise ${r.neighbourPerSecond | 0}`).join("  "));
   const perSecond = (QUIET.connections * 1_000) / QUIET.paceMs;
   return {
     figures: [
       makeFigure({
         figure: "quiet_p99_beside_neighbour",
-        value: ratio("besideWriter", "alone"),
+        value: ratio("beside", "alone"),
         unit: "x",
-        baseline: `${formatNumber(p99("alone"))} ms alone, ${formatNumber(p99("besideWriter"))} ms beside ${formatNumber(rate("besideWriter"))} requests/s; a thread an object, one D1 and R2`,
+        baseline: `${inMs("alone")} alone, ${inMs("beside")} beside ${rate("beside")} requests/s of another tenant`,
         target: { atMost: 1.5 },
       }),
       makeFigure({
-        figure: "quiet_p99_beside_neighbour_on_one_thread",
-        value: ratio("sameThread", "alone"),
+        figure: "quiet_p99_beside_neighbour_vs_same_load_on_empty_objects",
+        value: ratio("beside", "besideEmpty"),
         unit: "x",
-        baseline: `the local runtime's one thread for all objects: ${formatNumber(p99("sameThread"))} ms, and ${formatNumber(p99("sameThreadEmpty"))} ms beside the same load on empty objects`,
+        baseline: `${inMs("besideEmpty")} beside ${rate("besideEmpty")} requests/s that store nothing: what the cores alone do`,
+      }),
+      makeFigure({
+        figure: "quiet_p99_beside_neighbour_on_one_thread",
+        value: p99("oneThread") / p99("alone"),
+        unit: "x",
+        baseline: `${inMs("oneThread")} in the neighbour's runtime, ${inMs("oneThreadEmpty")} there beside empty objects: its one thread is the limit`,
       }),
     ],
     notes: [
-      `The quiet tenant sends ${perSecond} requests/s on ${QUIET.connections} connections, its neighbour all it can on ${BUSY.connections}; median of the rounds. Load, runtimes and storage share this machine's cores.`,
+      `The quiet tenant sends ${perSecond} requests/s on ${QUIET.connections} connections, its neighbour all it can on ${BUSY.connections}. Medians over the rounds.`,
+      `Each tenant has a runtime of its own, so a thread as in production; D1 and R2 are one, in a third. All of them and the load share ${availableParallelism()} cores and one disk.`,
     ],
   };
 }

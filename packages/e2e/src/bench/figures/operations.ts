@@ -26,14 +26,25 @@ const SENDERS = {
     connections: 50,
     target: { atMost: 0.04 },
   },
-  alone: { name: "one_by_one_without_company", tenant: "ten_alone", requests: 5_000, eventsPerRequest: 1, connections: 1 },
+  alone: {
+    name: "one_by_one_without_company",
+    tenant: "ten_alone",
+    requests: 5_000,
+    eventsPerRequest: 1,
+    connections: 1,
+  },
 } as const;
 
 /** Tenants with one event each: what a flush costs when it holds nearly nothing. */
 const FLUSHED_TENANTS = 20;
 
+/** Flushes and runs are shown by the million: one costs too little to be read. */
+const MANY = 1_000_000;
+
 /** Billed operations from the request to usage_rollups and to the end of the dedupe window. */
-export async function measureOperations(scale: Scale): Promise<Report & { usage: MeasuredUsage }> {
+export async function measureOperations(
+  scale: Scale,
+): Promise<Report & { usage: Omit<MeasuredUsage, "objectRowBytes"> }> {
   const stack = await startMeteredStack();
   try {
     await stack.addTenants(Object.values(SENDERS).map(({ tenant }) => tenant));
@@ -49,10 +60,10 @@ export async function measureOperations(scale: Scale): Promise<Report & { usage:
       figures: senders.map(({ figure }) => figure),
       notes: [
         ...senders.flatMap(({ notes }) => notes),
-        "One flush of one tenant with one event, from its request to usage_rollups:",
-        ...formatBill(priceMarginal(perFlush)),
-        "One run of the aggregator that finds nothing to do:",
-        ...formatBill(priceMarginal(perRun)),
+        "A million flushes with one event each, from their requests to usage_rollups:",
+        ...formatBill(priceMarginal(scaleUsage(perFlush, MANY))),
+        "A million runs of the aggregator that find nothing to do (a month has 2,880):",
+        ...formatBill(priceMarginal(scaleUsage(perRun, MANY))),
         ...stack.runtime.errors.map((error) => `logged error: ${error}`),
       ],
       usage: {

@@ -1,6 +1,8 @@
 import { formatNumber, makeFigure, type Report } from "../figure.ts";
 import { type Counts, subtractCounts } from "../instrument/counts.ts";
+import type { MeasuredUsage } from "../measured-usage.ts";
 import { type MeteredStack, startMeteredStack } from "../metered-stack.ts";
+
 import type { Scale } from "../scale.ts";
 import { lastHourMs, makeLines, storeObject } from "../stored-objects.ts";
 
@@ -12,13 +14,13 @@ const LINES_PER_OBJECT = 100;
 const TENANT = "ten_new";
 
 /** Bytes of database that a row takes, its indexes included. */
-export interface RowBytes {
+interface RowBytes {
   usageObjects: number;
   usageRollups: number;
 }
 
 /** Work of a run that finds ten new objects, among few and among many that are done. */
-export async function measurePiledUp(scale: Scale): Promise<Report & { rowBytes: RowBytes }> {
+export async function measurePiledUp(scale: Scale): Promise<Report & { usage: Pick<MeasuredUsage, "objectRowBytes"> }> {
   const stack = await startMeteredStack();
   try {
     await stack.addTenants([TENANT]);
@@ -26,7 +28,7 @@ export async function measurePiledUp(scale: Scale): Promise<Report & { rowBytes:
     await stack.aggregate();
     await addOldObjects(stack.database, 0, FEW);
     const amongFew = await measureRun(stack, "few", scale);
-    const many = scale.count(MANY);
+    const many = Math.max(FEW + OLD_TENANTS, scale.count(MANY));
     const rowBytes = await addOldObjects(stack.database, FEW, many);
     const amongMany = await measureRun(stack, "many", scale);
     const figure = makeFigure({
@@ -41,7 +43,7 @@ export async function measurePiledUp(scale: Scale): Promise<Report & { rowBytes:
       describe(amongMany, many),
       `A row of usage_objects takes ${formatNumber(rowBytes.usageObjects)} bytes with its indexes, one of usage_rollups ${formatNumber(rowBytes.usageRollups)}.`,
     ];
-    return { figures: [figure], notes, rowBytes };
+    return { figures: [figure], notes, usage: { objectRowBytes: rowBytes.usageObjects } };
   } finally {
     await stack.close();
   }
@@ -65,7 +67,8 @@ async function measureRun(stack: MeteredStack, name: string, scale: Scale): Prom
   const before = await stack.readCounts();
   await stack.aggregate();
   const counts = subtractCounts(await stack.readCounts(), before);
-  if (counts.r2ClassB !== NEW_OBJECTS) throw new Error(`a run read ${counts.r2ClassB} objects instead of ${NEW_OBJECTS}`);
+  if (counts.r2ClassB !== NEW_OBJECTS)
+    throw new Error(`a run read ${counts.r2ClassB} objects instead of ${NEW_OBJECTS}`);
   return counts;
 }
 
@@ -79,10 +82,12 @@ async function addOldObjects(database: D1Database, from: number, to: number): Pr
     return { rows: to - from, size: meta.size_after };
   };
   const sizeBefore = (await database.prepare("SELECT 1").run()).meta.size_after;
-  const objects = await insert(`INSERT INTO usage_objects (r2_key, tenant_id, hour, events, bytes, sha256, status, created_at, processed_at)
+  const objects =
+    await insert(`INSERT INTO usage_objects (r2_key, tenant_id, hour, events, bytes, sha256, status, created_at, processed_at)
     SELECT 'usage_raw/tenant_id=' || tenant || '/dt=' || substr(hour, 1, 10) || '/hour=' || substr(hour, 12) || '/s0-1-' || i || '.jsonl',
       tenant, hour, 5000, 1000000, printf('%064x', i), 'done', hour || ':59:00.000Z', hour || ':59:30.000Z' FROM placed`);
-  const rollups = await insert(`INSERT INTO usage_rollups (tenant_id, meter_key, hour, qty, events, min_qty, max_qty, last_qty,
+  const rollups =
+    await insert(`INSERT INTO usage_rollups (tenant_id, meter_key, hour, qty, events, min_qty, max_qty, last_qty,
       first_event_at, last_event_at, updated_at)
     SELECT tenant, 'api_requests', hour, 5000000000, 5000, 1000000, 1000000, 1000000, hour || ':00:00.000Z', hour || ':59:00.000Z',
       hour || ':59:30.000Z' FROM placed`);

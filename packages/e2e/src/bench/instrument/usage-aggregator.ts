@@ -7,13 +7,13 @@ import { countDatabase } from "./database.ts";
 const counts = createCounts();
 
 export default {
-  async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
+  async fetch(request: Request, env: Env): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (pathname === COUNTS_PATH) return Response.json(addCounts(counts));
     if (pathname !== "/bench/run") return new Response("not found", { status: 404 });
     const counted = { ...env, DB: countDatabase(env.DB, counts), BUCKET: countBucket(env.BUCKET, counts) };
     const controller = { cron: "*/15 * * * *", scheduledTime: Date.now(), type: "scheduled", noRetry: () => undefined };
-    await aggregator.scheduled(controller as ScheduledController, counted, context);
+    await aggregator.scheduled(controller, counted);
     return Response.json({ ran: true });
   },
 };
