@@ -27,7 +27,7 @@ export const SECRETS_OF: Readonly<Record<WorkerName, readonly SecretName[]>> = {
     "NODE_TOKEN_SECRET",
     "FUNNEL_SECRET",
   ],
-  "usage-writer": ["INTERNAL_API_KEY", "USE_WRITER_SECRET"],
+  "usage-writer": ["USE_WRITER_SECRET"],
   "usage-aggregator": ["INTERNAL_API_KEY"],
   "cycle-close": ["INTERNAL_API_KEY", "STRIPE_SECRET_KEY"],
   "purge-job": ["INTERNAL_API_KEY", "STRIPE_SECRET_KEY", "PURGE_KEY"],
