@@ -8,8 +8,11 @@ import { funnelRoutes } from "./routes/funnel-events.ts";
 import { funnelIngestRoutes } from "./routes/funnel-ingest.ts";
 import { internalTenantRoutes } from "./routes/internal-tenants.ts";
 import { internalUsageRoutes } from "./routes/internal-usage.ts";
+import { meterRoutes } from "./routes/meters.ts";
 import { nodeRoutes } from "./routes/nodes.ts";
+import { planRoutes } from "./routes/plans.ts";
 import { provisionRoutes } from "./routes/provision.ts";
+import { reconcileRoutes } from "./routes/reconcile.ts";
 import { stripeWebhookRoutes } from "./routes/stripe-webhook.ts";
 import { subdomainRoutes } from "./routes/subdomain.ts";
 import { tenantRoutes } from "./routes/tenants.ts";
@@ -30,6 +33,9 @@ export function createWorker(runtime: Runtime): Hono<AppEnv<Env>> {
   app.route("/", internalUsageRoutes());
   app.route("/", funnelRoutes());
   app.route("/", funnelIngestRoutes());
+  app.route("/", planRoutes());
+  app.route("/", meterRoutes());
+  app.route("/", reconcileRoutes());
   serveOpenApi(app, "control-plane");
   return app;
 }

@@ -39,6 +39,12 @@ export const acceptDispatches: Outbound = ({ url }) =>
     ? Response.json({ workflow_run_id: 4_711, html_url: "https://github.com/acme/infra/actions/runs/4711" })
     : refuseNetwork({ url, method: "GET", body: null });
 
+const STRIPE_LIST = /^https:\/\/api\.stripe\.com\/v1\/(?:events|subscriptions)\?/;
+
+/** The same, with a Stripe that has nothing to list. */
+export const acceptTicks: Outbound = (call) =>
+  STRIPE_LIST.test(call.url) ? Response.json({ object: "list", data: [], has_more: false }) : acceptDispatches(call);
+
 /** The worker with a clock, a network and secrets of the test's own, over the real database. */
 export class ControlPlane {
   nowMs = START_MS;

@@ -29,3 +29,8 @@ export const JOBS_PER_TICK_MAX = 50;
 
 /** Audit rows sealed in one cron tick. */
 export const AUDIT_SEALS_PER_TICK_MAX = 500;
+
+/** Calls to Stripe that one reconcile makes; the rest is for the next tick. */
+export const RECONCILE_CALLS_PER_RUN_MAX = 100;
+/** Changes that one reconcile makes: each is some 20 of the 1,000 queries that D1 gives an invocation. */
+export const RECONCILE_CHANGES_PER_RUN_MAX = 20;

@@ -7,7 +7,7 @@ import { readEnvelope, verifyStripeWebhook, type SubscriptionFields } from "@pre
 import type { Deps } from "./deps.ts";
 import { planStripeEffect } from "./domain/stripe-effects.ts";
 import { readStripeFact } from "./domain/stripe-fact.ts";
-import type { StripeContext, StripeNews, StripePlan } from "./domain/stripe-state.ts";
+import type { StripeContext, StripeNews, StripeOutcome, StripePlan } from "./domain/stripe-state.ts";
 import { newShortId } from "./domain/short-id.ts";
 import { PLAN_ATTEMPTS_MAX, STRIPE_QUESTIONS_MAX } from "./limits.ts";
 import { changeSetStatements } from "./store/change-set.ts";
@@ -17,6 +17,8 @@ import { readStripeState } from "./store/stripe-state.ts";
 /** What became of a delivery. */
 export interface Receipt {
   isDuplicate: boolean;
+  /** How the event was stored; undefined for a duplicate. */
+  status?: StripeOutcome["status"];
   /** Whether a dispatch waits in the outbox because of it. */
   hasDispatch: boolean;
 }
@@ -64,7 +66,11 @@ export async function applyStripeEvent(deps: Deps, news: StripeNews, bodySha256:
         tenant_id: plan.outcome.tenantId,
         trace_id: plan.outcome.traceId,
       });
-      return { isDuplicate: false, hasDispatch: plan.changes.jobs.some(({ kind }) => kind === "queue") };
+      return {
+        isDuplicate: false,
+        status: plan.outcome.status,
+        hasDispatch: plan.changes.jobs.some(({ kind }) => kind === "queue"),
+      };
     } catch (error) {
       if (!isGuardFailure(error) && !isConstraintFailure(error)) throw error;
       deps.log("info", "stripe.event_replanned", { stripe_event_id: news.envelope.id, error: describeError(error) });

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { newId } from "../id.ts";
-import { createLogger, describeError } from "../log.ts";
+import { createLogger, describeError, type LogFields } from "../log.ts";
 import { PROBLEMS, ProblemError, problemResponse, type ProblemCode } from "../problem.ts";
 import { sanitizeTraceIdValue } from "../trace-id.ts";
 import type { AppEnv, Runtime, SharedBindings } from "./app-env.ts";
@@ -17,22 +17,27 @@ export function createApp<B extends SharedBindings>(worker: string, runtime: Run
 
   app.use(async (c, next) => {
     const startedAtMs = runtime.now();
-    c.set("requestId", newId("req", startedAtMs, runtime.randomBytes(10)));
-    c.set("traceId", sanitizeTraceIdValue(c.req.header("x-trace-id")));
+    const requestId = newId("req", startedAtMs, runtime.randomBytes(10));
+    const traceId = sanitizeTraceIdValue(c.req.raw.headers.get("x-trace-id"));
+    c.set("requestId", requestId);
+    c.set("traceId", traceId);
     c.set("actor", "anonymous");
     c.set("runtime", runtime);
     c.set("log", log);
     await next();
-    c.header("x-request-id", c.get("requestId"));
-    log(c.res.status >= 500 ? "error" : "info", "http.request", {
-      request_id: c.get("requestId"),
-      trace_id: c.get("traceId"),
+    // Every answer here is one of our own, so its headers can be set; c.header would copy the answer first.
+    c.res.headers.set("x-request-id", requestId);
+    const { status } = c.res;
+    const fields: LogFields = {
+      request_id: requestId,
+      trace_id: traceId,
       method: c.req.method,
       route: c.req.routePath,
-      status: c.res.status,
+      status,
       duration_ms: runtime.now() - startedAtMs,
-      ...(c.error === undefined || c.res.status < 500 ? {} : { error: describeError(c.error) }),
-    });
+    };
+    if (c.error !== undefined && status >= 500) fields["error"] = describeError(c.error);
+    log(status >= 500 ? "error" : "info", "http.request", fields);
   });
 
   app.onError((error, c) => problemResponse(asProblem(error), c.get("traceId")));

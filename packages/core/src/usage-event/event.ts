@@ -1,5 +1,3 @@
-import { formatQuantity } from "../quantity.ts";
-
 /** One valid usage event in normal form. */
 export interface UsageEvent {
   tenantId: string;
@@ -63,7 +61,8 @@ export interface UsageEventContext {
  * @returns undefined for an event without an id, which nothing but its request's Idempotency-Key protects.
  */
 export function eventKey(event: UsageEvent): string | undefined {
-  return event.id === undefined ? undefined : JSON.stringify([event.tenantId, event.source, event.id]);
+  const { tenantId, source, id } = event;
+  return id === undefined ? undefined : `${tenantId.length}:${source.length}:${tenantId}${source}${id}`;
 }
 
 /**
@@ -71,12 +70,8 @@ export function eventKey(event: UsageEvent): string | undefined {
  * sender gave it, path, status, correction. Injective text, for a digest.
  */
 export function eventContent(event: UsageEvent): string {
-  return JSON.stringify([
-    event.meterKey,
-    formatQuantity(event.qtyMicros),
-    event.timestampGiven ? event.timestampMs : null,
-    event.path ?? null,
-    event.status ?? null,
-    event.correction,
-  ]);
+  const { meterKey, qtyMicros, path, status, correction } = event;
+  const timestamp = event.timestampGiven ? event.timestampMs : "";
+  const end = path === undefined ? "" : `/${path}`;
+  return `${meterKey.length}:${meterKey}${qtyMicros}:${timestamp}:${status ?? ""}:${correction}${end}`;
 }

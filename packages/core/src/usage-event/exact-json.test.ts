@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { JSON_DEPTH_MAX } from "../limits.ts";
-import { ExactJsonError, ExactNumber, parseExactJson } from "./exact-json.ts";
+import { ExactJsonError, ExactNumber, parseExactJson, parseRevived, QUANTITY_KEYS } from "./exact-json.ts";
 
 const exact = (source: string) => new ExactNumber(source);
 
@@ -72,5 +72,104 @@ describe("exact JSON", () => {
 
   it("does not repeat the text in its errors", () => {
     expect(() => parseExactJson('{"password":"hunter2"')).toThrow(/^the text is not JSON$/);
+  });
+});
+
+/** What a text comes to by the rule: a value, or nothing for text that is not JSON. */
+function readBy(parse: () => unknown): { value: unknown } | "malformed" {
+  try {
+    return { value: parse() };
+  } catch {
+    return "malformed";
+  }
+}
+
+function expectRule(text: string, keys: ReadonlySet<string>): void {
+  expect(readBy(() => parseExactJson(text, keys))).toStrictEqual(readBy(() => parseRevived(text, keys)));
+}
+
+const KEY_SETS = [
+  QUANTITY_KEYS,
+  ...[["tokens"], ["0", "qty"], [""], ["__proto__"], ["a|b", "qty"], []].map((keys) => new Set(keys)),
+];
+const keySets = fc.constantFrom(...KEY_SETS);
+const KEY_TEXTS = ['"qty"', '"value"', '"tokens"', '"0"', '""', '"__proto__"', '"a|b"', "qty"];
+const PUNCTUATION = ['"', ":", ",", "{", "}", "[", "]", " ", "\n", "\u00a0", "\ufeff"];
+const VALUE_TEXTS = [
+  "1",
+  "-0",
+  "1.10",
+  "1e309",
+  "01",
+  "1.",
+  "-",
+  "0x1",
+  "12345678901234567890",
+  "true",
+  '"1"',
+  "$1",
+  "$&",
+];
+const TRICKS = ["\\", '\\"', "\\u0071", "\\u007f", "\u007f", '"\u007f1"', '"\\u007f1"', '"\\u0071ty"'];
+const fragments = fc.constantFrom(...KEY_TEXTS, ...PUNCTUATION, ...VALUE_TEXTS, ...TRICKS);
+const hostileTexts = fc.array(fragments, { maxLength: 24 }).map((parts) => parts.join(""));
+const names = fc.constantFrom("qty", "value", "tokens", "0", "", "__proto__", "a|b", "path", 'x"qty":1', "\u007f");
+const numbers = fc.constantFrom("1", "-0", "1.10", "1e309", "0.1000000", "12345678901234567890", "-1E+2");
+const spaces = fc.constantFrom("", "", " ", "\n\t", "\r ");
+const texts = fc.constantFrom("1", "\u007f1", '"qty":1,', '"', "\\", "/v1", "é", "{", "\ufffd");
+const validTexts = fc.letrec<{ node: string }>((tie) => ({
+  node: fc.oneof(
+    { depthSize: "small", withCrossShrink: true },
+    numbers,
+    texts.map((text) => JSON.stringify(text)),
+    fc.array(tie("node"), { maxLength: 3 }).map((items) => `[${items.join(" , ")}]`),
+    fc
+      .array(fc.tuple(names, spaces, spaces, tie("node"), spaces), { maxLength: 4 })
+      .map((members) =>
+        members.map(([name, a, b, item, c]) => `${a}${JSON.stringify(name)}${b}:${a}${item}${c}`).join(","),
+      )
+      .map((members) => `{${members}}`),
+  ),
+})).node;
+
+describe("the short cut for quantities", () => {
+  it("reads every valid text as the rule does", () => {
+    fc.assert(
+      fc.property(validTexts, keySets, (text, keys) => expectRule(text, keys)),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("reads and refuses hostile texts as the rule does", () => {
+    fc.assert(
+      fc.property(hostileTexts, keySets, (text, keys) => {
+        expectRule(text, keys);
+        expectRule(`{"qty":${text}}`, keys);
+        expectRule(`[{"path":"${text}","value":1.10}]`, keys);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it.each([
+    '{"path":"\u007f5","qty":1}',
+    '{"qty":"\u007f5"}',
+    '{"qty":"\\u007f5","value":2.0}',
+    '{"\\u0071ty":1.10}',
+    '{"path":"\\",\\"qty\\":2}","qty":1.10}',
+    '["qty",1.10,{"qty":[1.10],"value":{"qty":1.0}}]',
+    '{"a":"qty","qty" :\n1.0\t}',
+    '{"__proto__":{"qty":1.0},"qty":{"__proto__":2.0}}',
+    '{"a"qty":1}',
+    '["qty":1]',
+    '{"qty":1 2}',
+    '{"qty":1]',
+  ])("reads %j as the rule does", (text) => {
+    for (const keys of KEY_SETS) expectRule(text, keys);
+  });
+
+  it("marks no number that is not one, and forges none from a marked string", () => {
+    expect(parseExactJson('{"qty":"\u007f5"}')).toEqual({ qty: "\u007f5" });
+    expect(parseExactJson('{"qty":"\\u007f5"}')).toEqual({ qty: "\u007f5" });
   });
 });

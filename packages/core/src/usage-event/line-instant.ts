@@ -1,4 +1,4 @@
-import { parseInstant } from "../period.ts";
+import { formatInstant, parseInstant } from "../period.ts";
 
 const MINUTE_AT = 14;
 const SECOND_AT = 17;
@@ -30,4 +30,20 @@ export function createInstantReader(): (text: string) => number | undefined {
 
 function digitAt(text: string, index: number): number {
   return text.charCodeAt(index) - 0x30;
+}
+
+/**
+ * `formatInstant` that remembers its last answer: the lines of one request share their time of arrival.
+ * @throws RangeError as `formatInstant` does.
+ */
+export function createInstantWriter(): (epochMs: number) => string {
+  let lastMs = NaN;
+  let lastText = "";
+  return (epochMs) => {
+    if (epochMs !== lastMs) {
+      lastText = formatInstant(epochMs);
+      lastMs = epochMs;
+    }
+    return lastText;
+  };
 }

@@ -98,6 +98,36 @@ describe("a usage line", () => {
     );
   });
 
+  it("is written as JSON.stringify writes it, whatever its texts hold", () => {
+    const anyText = fc.string({
+      maxLength: 40,
+      unit: fc.oneof(
+        fc.constantFrom('"', "\\", "\n", "\ud800", "\u007f"),
+        fc.constantFrom("a", "é", "\u2029", "\u{1f600}", "\u0001", "\udfff"),
+      ),
+    });
+    fc.assert(
+      fc.property(events, anyText, instants, (event, text, receivedAtMs) => {
+        const line = { ...event, id: text, source: `${text}s`, path: text };
+        const { tenantId: tenant_id, meterKey: meter_key, qtyText: qty, status, traceId: trace_id } = line;
+        const [timestamp, received_at] = [line.timestampMs, receivedAtMs].map((ms) => new Date(ms).toISOString());
+        const labels = { path: text, status, trace_id, correction: line.correction || undefined };
+        expect(formatUsageLine(line, receivedAtMs)).toBe(
+          JSON.stringify({
+            id: text,
+            source: line.source,
+            tenant_id,
+            meter_key,
+            qty,
+            timestamp,
+            received_at,
+            ...labels,
+          }),
+        );
+      }),
+    );
+  });
+
   it("stays one line below the length limit, whatever its texts are", () => {
     fc.assert(
       fc.property(events, instants, (event, receivedAtMs) => {

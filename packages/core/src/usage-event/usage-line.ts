@@ -1,5 +1,5 @@
 import { isMeterKey, isTenantId } from "../id.ts";
-import { formatInstant, parseInstant } from "../period.ts";
+import { parseInstant } from "../period.ts";
 import { sanitizeTraceIdValue } from "../trace-id.ts";
 import { readCanonicalLine } from "./canonical-line.ts";
 import type { UsageEvent } from "./event.ts";
@@ -11,6 +11,7 @@ import {
   isHttpStatus,
   isPrintableText,
 } from "./field-check.ts";
+import { createInstantWriter } from "./line-instant.ts";
 
 /** Longest line a valid event makes, in UTF-16 code units: its texts with every character escaped, and room. */
 export const USAGE_LINE_CHARS_MAX = 4_096;
@@ -41,20 +42,24 @@ export interface UsageLine {
  * received_at, path, status, trace_id`, then `correction: true` if set. Missing (an empty source too) is absent.
  */
 export function formatUsageLine(event: UsageEvent, receivedAtMs: number): string {
-  return JSON.stringify({
-    id: event.id,
-    source: event.source === "" ? undefined : event.source,
-    tenant_id: event.tenantId,
-    meter_key: event.meterKey,
-    qty: event.qtyText,
-    timestamp: formatInstant(event.timestampMs),
-    received_at: formatInstant(receivedAtMs),
-    path: event.path,
-    status: event.status,
-    trace_id: event.traceId,
-    correction: event.correction ? true : undefined,
-  });
+  const { id, source, path, status, traceId } = event;
+  let line = id === undefined ? "{" : `{"id":${quote(id)},`;
+  if (source !== "") line += `"source":${quote(source)},`;
+  line += `"tenant_id":${quote(event.tenantId)},"meter_key":${quote(event.meterKey)},"qty":${quote(event.qtyText)}`;
+  line += `,"timestamp":"${writeEventTime(event.timestampMs)}","received_at":"${writeArrivalTime(receivedAtMs)}"`;
+  if (path !== undefined) line += `,"path":${quote(path)}`;
+  if (status !== undefined) line += `,"status":${status}`;
+  if (traceId !== undefined) line += `,"trace_id":${quote(traceId)}`;
+  return event.correction ? `${line},"correction":true}` : `${line}}`;
 }
+
+const writeEventTime = createInstantWriter();
+const writeArrivalTime = createInstantWriter();
+
+/** What JSON may write otherwise than as it is: quotes, backslashes, control characters, lone surrogates. */
+const ESCAPED = /["\\\p{Cc}\p{Cs}]/u;
+
+const quote = (text: string): string => (ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`);
 
 /** A line read back, or why it is not one, without quoting it. */
 export type UsageLineResult = { ok: true; line: UsageLine } | { ok: false; reason: string };

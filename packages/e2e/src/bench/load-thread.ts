@@ -117,4 +117,6 @@ function encodeRequest(plan: LoadPlan, host: string, body: string): Buffer {
   return Buffer.from(`POST ${plan.path} HTTP/1.1\r\n${head}\r\n${body}`);
 }
 
+// A thread has no origin.
+// oxlint-disable-next-line unicorn/require-post-message-target-origin
 parentPort?.postMessage(await runLoad(workerData as LoadPlan));

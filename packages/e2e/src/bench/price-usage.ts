@@ -75,9 +75,8 @@ export function formatUsd(usd: number): string {
 /** A price as its page writes it: by the million, storage by the unit. */
 export function formatPrice(item: Item): string {
   const { unit, nanoUsd } = PRICES[item];
-  return nanoUsd >= NANO / MILLION
-    ? `$${nanoUsd / NANO} a ${unit.replace(/s$/, "")}`
-    : `$${nanoUsd / 1_000} a million ${unit}`;
+  if (nanoUsd < MILLION) return `$${nanoUsd / 1_000} a million ${unit}`;
+  return `$${nanoUsd / NANO} a ${unit.replace(/s$/, "")}`;
 }
 
 /** The arithmetic of a bill, one line each: units x price = dollars. */

@@ -51,8 +51,8 @@ export async function startRuntime(
     ...(inspect ? { inspectorPort: 0 } : {}),
     // Log lines go nowhere: printing thousands of them a second would be measured with the rest.
     handleStructuredLogs: ({ level, message }) => {
-      if ((level === "error" || message.includes('"level":"error"')) && errors.length < ERRORS_MAX)
-        errors.push(message);
+      const failed = level === "error" || message.includes('"level":"error"');
+      if (failed && errors.length < ERRORS_MAX) errors.push(message);
     },
     workers: await Promise.all(workers.map(toOptions)),
   });

@@ -62,6 +62,22 @@ export const EXPECTED_ROUTES: Readonly<Record<string, Readonly<Record<string, Ro
     "GET /internal/tenants": { auth: "operator", badQuery: "limit=1000000" },
     "GET /internal/tenants/:tenant_id": { auth: "operator" },
     "GET /internal/usage": { auth: "operator", query: "tenant_id=t1", badQuery: "tenant_id=.." },
+    ...job("/internal/reconcile"),
+    "GET /internal/plans": { auth: "operator", badQuery: "limit=0" },
+    "GET /internal/plans/:plan_id": { auth: "operator", badQuery: "limit=1" },
+    "POST /internal/plans": {
+      auth: "operator",
+      body: { plan_id: "p1", name: "P", currency: "eur", billing_mode: "invoice_item", meters: [] },
+      badQuery: "dry_run=1",
+      bodyBytesMax: 64 * KB,
+    },
+    "GET /internal/meters": { auth: "operator", badQuery: "limit=0" },
+    "POST /internal/meters": {
+      auth: "operator",
+      body: { meter_key: "m1", display_name: "M", unit: "unit", aggregation: "sum" },
+      badQuery: "dry_run=1",
+      bodyBytesMax: 64 * KB,
+    },
     "GET /internal/funnel-events": { auth: "operator", badQuery: "limit=0" },
     "GET /internal/funnel-events/summary": { auth: "operator", badQuery: "from=yesterday" },
     "POST /internal/funnel-events/ingest": {

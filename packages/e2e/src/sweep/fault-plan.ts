@@ -36,7 +36,8 @@ export interface Strike {
 
 /** Calls since a plan was set, and the faults among them. */
 export interface FaultReport {
-  calls: number;
+  /** Who made each call, in their order. */
+  sites: CallSite[];
   strikes: Strike[];
 }
 

@@ -17,21 +17,21 @@ const lost = (): Error => Object.assign(new Error("D1_ERROR: Network connection 
 export class FaultSource {
   #plan: FaultPlan | undefined;
   #random: () => number = () => 1;
-  #calls = 0;
+  #sites: CallSite[] = [];
   #strikes: Strike[] = [];
   readonly #sticky = new Set<CallSite>();
   readonly #late: (() => Promise<unknown>)[] = [];
 
   arm(plan: FaultPlan): void {
     this.#plan = plan;
-    this.#calls = 0;
+    this.#sites = [];
     this.#strikes = [];
     if ("seed" in plan) this.#random = createRandom(plan.seed);
   }
 
   /** Ends all faults; effects that are late stay so. */
   heal(): FaultReport {
-    const report = { calls: this.#calls, strikes: this.#strikes };
+    const report = { sites: this.#sites, strikes: this.#strikes };
     this.#plan = undefined;
     this.#sticky.clear();
     this.#strikes = [];
@@ -40,6 +40,12 @@ export class FaultSource {
 
   delay(effect: () => Promise<unknown>): void {
     this.#late.push(effect);
+  }
+
+  /** Leaves nothing to the next scenario. */
+  reset(): void {
+    this.heal();
+    this.#late.length = 0;
   }
 
   /** Lets the late effects happen at last; returns their number. */
@@ -52,17 +58,17 @@ export class FaultSource {
   /** Counts a call; returns what goes wrong with it. */
   strike(site: CallSite): SweepMode | undefined {
     if (this.#plan === undefined) return undefined;
-    this.#calls += 1;
+    this.#sites.push(site);
     if (this.#sticky.has(site)) return "before";
     const mode = this.#choose(this.#plan);
     if (mode === undefined || !canStrike(site, mode)) return undefined;
-    this.#strikes.push({ call: this.#calls, site, mode });
+    this.#strikes.push({ call: this.#sites.length, site, mode });
     if (mode === "sticky") this.#sticky.add(site);
     return mode;
   }
 
   #choose(plan: FaultPlan): SweepMode | undefined {
-    if ("call" in plan) return plan.call === this.#calls ? plan.mode : undefined;
+    if ("call" in plan) return plan.call === this.#sites.length ? plan.mode : undefined;
     if (this.#random() >= plan.rate) return undefined;
     return SWEEP_MODES[Math.floor(this.#random() * SWEEP_MODES.length)];
   }
@@ -88,8 +94,13 @@ export class FaultLane extends FaultInjector {
     return Promise.race([work(), hung]);
   }
 
-  override async pass<T>(effect: () => Promise<T>): Promise<T> {
-    switch (this.#source.strike(this.#site)) {
+  override pass<T>(effect: () => Promise<T>): Promise<T> {
+    return this.passAt(this.#site, this.#restart, effect);
+  }
+
+  /** A call of the same work at another site. */
+  async passAt<T>(site: CallSite, restart: () => void, effect: () => Promise<T>): Promise<T> {
+    switch (this.#source.strike(site)) {
       case undefined:
         return effect();
       case "before":
@@ -105,7 +116,7 @@ export class FaultLane extends FaultInjector {
         return this.#hang();
       case "restart": {
         const answer = effect();
-        this.#restart();
+        restart();
         return answer;
       }
     }

@@ -1,11 +1,11 @@
-import type { Runtime } from "@prego/core/http";
+import type { Runtime, SharedBindings } from "@prego/core/http";
 import { createWorker } from "@prego/usage-writer/app";
 import type { AppendRequest } from "@prego/usage-writer/buffer/append-request";
 import { UsageBuffer as RealUsageBuffer } from "@prego/usage-writer/buffer/usage-buffer";
 import { createBufferDeps } from "@prego/usage-writer/deps";
 import type { Env } from "@prego/usage-writer/env";
 import { createRandom } from "../bench/statistics.ts";
-import { faultyBucket, faultyDatabase, FaultInjector } from "../faults/fault-injector.ts";
+import { faultyBindings, FaultInjector } from "../faults/fault-injector.ts";
 import { runAggregators } from "./aggregator-runs.ts";
 import type { HarnessCommand } from "./fault-plan.ts";
 import { FaultLane, FaultSource } from "./fault-source.ts";
@@ -24,6 +24,10 @@ const runtime: Runtime = {
   fetch: () => Promise.reject(new Error("the usage path calls no one")),
 };
 
+interface HarnessEnv extends SharedBindings {
+  USAGE_BUFFER: Namespace;
+}
+
 class Outage extends FaultInjector {
   override async pass<T>(effect: () => Promise<T>): Promise<T> {
     if (clock.nowMs < clock.bucketBrokenUntilMs) throw new Error("the bucket is away");
@@ -31,11 +35,8 @@ class Outage extends FaultInjector {
   }
 }
 
-const breakBindings = <E extends Env>(env: E, lane: FaultInjector): E => ({
-  ...env,
-  DB: faultyDatabase(env.DB, lane),
-  BUCKET: faultyBucket(faultyBucket(env.BUCKET, new Outage()), lane),
-});
+const breakBindings = <E extends SharedBindings>(env: E, lane: FaultInjector): E =>
+  faultyBindings({ ...env, BUCKET: faultyBindings(env, new Outage()).BUCKET }, lane);
 
 /** The real buffer, on storage and bindings that fail. */
 export class UsageBuffer extends RealUsageBuffer {
@@ -64,18 +65,94 @@ export class UsageBuffer extends RealUsageBuffer {
 type Namespace = DurableObjectNamespace<UsageBuffer>;
 
 /** Buffers whose answers get lost. Each effect takes a stub of its own: a late one runs in another request. */
-function breakNamespace(namespace: Namespace, site: FaultSource, watch: FaultLane): Namespace {
+function breakNamespace(namespace: Namespace, lane: FaultLane): Namespace {
   const getByName = (name: string) => {
-    const lane = new FaultLane(site, "buffer_rpc", () => {
-      void namespace
-        .getByName(name)
-        .restart()
-        .catch(() => undefined);
-    });
-    void lane.watch(() => new Promise(() => undefined)).then(() => watch.giveUp());
-    return {
-      append: (request: AppendRequest) => lane.pass(async () => namespace.getByName(name).append(request)),
-    };
+    const restart = (): void => void ignore(namespace.getByName(name).restart());
+    const append = (request: AppendRequest) =>
+      lane.passAt("buffer_rpc", restart, async () => namespace.getByName(name).append(request));
+    return { append };
   };
   return { getByName } as unknown as Namespace;
 }
+
+const app = createWorker(runtime);
+
+async function send(request: Request, env: HarnessEnv, context: ExecutionContext): Promise<Response> {
+  const lane = new FaultLane(source, "writer");
+  const broken = { ...breakBindings(env, lane), USAGE_BUFFER: breakNamespace(env.USAGE_BUFFER, lane) };
+  const answer = await lane.watch(async () => app.fetch(request, broken as unknown as Env, context));
+  return answer === "hung" ? new Response("no answer", { status: 504 }) : answer;
+}
+
+/** Fires every alarm that is due; one that fails or hangs is fired again, as the runtime does. */
+async function fireAlarms(env: HarnessEnv): Promise<number> {
+  const due = [...alarms].filter(([, atMs]) => atMs <= clock.nowMs);
+  await Promise.all(
+    due.map(async ([id]) => {
+      alarms.delete(id);
+      const fired = await env.USAGE_BUFFER.get(env.USAGE_BUFFER.idFromString(id))
+        .fireAlarm()
+        .catch(() => false);
+      if (!fired) alarms.set(id, Math.min(alarms.get(id) ?? clock.nowMs, clock.nowMs));
+    }),
+  );
+  return due.length;
+}
+
+async function restartObjects(env: HarnessEnv, share: number, seed: number): Promise<number> {
+  const random = createRandom(seed);
+  const chosen = [...objects].filter(() => random() < share);
+  await Promise.all(chosen.map((id) => ignore(env.USAGE_BUFFER.get(env.USAGE_BUFFER.idFromString(id)).restart())));
+  return chosen.length;
+}
+
+async function reset(env: HarnessEnv, nowMs: number, tenantIds: readonly string[]): Promise<void> {
+  Object.assign(clock, { nowMs, bucketBrokenUntilMs: 0 });
+  source.reset();
+  alarms.clear();
+  objects.clear();
+  await resetStores(env, tenantIds);
+}
+
+async function obey(command: HarnessCommand, env: HarnessEnv): Promise<unknown> {
+  switch (command.do) {
+    case "reset":
+      return reset(env, command.nowMs, command.tenantIds);
+    case "plan":
+      return source.arm(command.plan);
+    case "heal":
+      return source.heal();
+    case "deliver_late":
+      return source.deliverLate();
+    case "set_clock":
+      clock.nowMs = command.nowMs;
+      return clock.nowMs;
+    case "break_bucket":
+      clock.bucketBrokenUntilMs = command.untilMs;
+      return command.untilMs;
+    case "close_cycle":
+      return closeCycle(env, command.cycle);
+    case "fire_alarms":
+      return fireAlarms(env);
+    case "restart_objects":
+      return restartObjects(env, command.share, command.seed);
+    case "aggregate":
+      return runAggregators(runtime, command.runs, () => {
+        const lane = new FaultLane(source, "aggregator");
+        return { lane, env: breakBindings(env, lane) };
+      });
+    case "status":
+      return { ...(await readStatus(env)), nextAlarmMs: alarms.size === 0 ? null : Math.min(...alarms.values()) };
+    case "totals":
+      return readTotals(env);
+  }
+}
+
+const ignore = (work: Promise<unknown>): Promise<unknown> => work.catch(() => undefined);
+
+export default {
+  async fetch(request: Request, env: HarnessEnv, context: ExecutionContext): Promise<Response> {
+    if (new URL(request.url).pathname !== "/sweep") return send(request, env, context);
+    return Response.json((await obey(await request.json<HarnessCommand>(), env)) ?? null);
+  },
+};

@@ -45,9 +45,9 @@ function createRandom(seed: number): (below: number) => number {
   };
 }
 
-/** Quantities of all lengths: from a millionth to twelve digits with six decimals. */
+/** Quantities of many lengths, from a millionth to eleven digits with six decimals: an hour's sum stays within 64 bits. */
 function drawQuantity(draw: (below: number) => number): string {
-  const whole = draw(3) === 0 ? draw(1_000_000_000) * 1_000 + draw(1_000) : draw(50);
+  const whole = draw(3) === 0 ? draw(100_000_000) * 1_000 + draw(1_000) : draw(50);
   const fraction = draw(2) === 0 ? "" : `.${String(1 + draw(999_999)).padStart(6, "0")}`;
   return whole === 0 && fraction === "" ? "1" : `${whole}${fraction}`;
 }
@@ -70,14 +70,18 @@ function drawEvents(nowMs: number) {
   });
 }
 
-async function sendTwiceInPart(events: readonly { tenant_id: string }[]): Promise<void> {
+/** Sends the events in batches, every third batch twice; returns how many were accepted and how many duplicates. */
+async function sendTwiceInPart(events: readonly object[]): Promise<{ accepted: number; duplicates: number }> {
+  const counts = { accepted: 0, duplicates: 0 };
   for (let start = 0; start < events.length; start += BATCH) {
     const batch = events.slice(start, start + BATCH);
-    expect(await (await stack.postUsage(batch)).json()).toMatchObject({ accepted: batch.length });
-    if (start % (3 * BATCH) === 0) {
-      expect(await (await stack.postUsage(batch)).json()).toMatchObject({ duplicates: batch.length });
+    for (let round = 0; round < (start % (3 * BATCH) === 0 ? 2 : 1); round += 1) {
+      const answer = await (await stack.postUsage(batch)).json<typeof counts>();
+      counts.accepted += answer.accepted;
+      counts.duplicates += answer.duplicates;
     }
   }
+  return counts;
 }
 
 /** Writes every object of R2 under its own key. */
@@ -129,7 +133,7 @@ async function readRollups(): Promise<Sums[]> {
 test(`DuckDB recomputes the rollups of seed ${SEED} from the raw objects, to the millionth and by the hour`, async () => {
   const events = drawEvents(Date.now());
   for (const tenantId of TENANTS) await stack.addTenant(tenantId);
-  await sendTwiceInPart(events);
+  expect(await sendTwiceInPart(events)).toEqual({ accepted: EVENTS, duplicates: EVENTS / 3 });
   for (const tenantId of TENANTS) {
     await stack.awaitLines(tenantId, events.filter((event) => event.tenant_id === tenantId).length);
   }

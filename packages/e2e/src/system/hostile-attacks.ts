@@ -35,9 +35,11 @@ const overall = (member: string, outcome: Outcome, values: readonly string[]): A
 
 const NO_EVENTS: readonly Attack[] = [
   ...["7", "true", "null", `"${MARKER}"`].map((text): Attack => ({ name: text, outcome: "not_an_object", text })),
-  ...["{", `{"a":}`, `${MARKER}`, `{"a":1}{"b":2}`, "{'a':1}"].map(
-    (text): Attack => ({ name: text, outcome: "malformed", text }),
-  ),
+  ...["{", `{"a":}`, MARKER, `{"a":1}{"b":2}`, "{'a':1}"].map((text): Attack => ({
+    name: text,
+    outcome: "malformed",
+    text,
+  })),
 ];
 
 /** Hostile events in the form of `POST /usage`. */
@@ -61,13 +63,20 @@ export function listNativeAttacks(nowMs: number): Attack[] {
     ...overall("path", "invalid_field", [`"${"a".repeat(513)}"`, String.raw`"a\nb"`, "{}", nested(20)]),
     ...overall("path", "malformed", [nested(40)]),
     ...overall("status", "invalid_field", [`"Active"`, `"200"`, "99", "600", "200.5", "1e999", "null"]),
-    ...["plan", "balance", "is_operator", "created_at", "received_at", "constructor", "__proto__", MARKER + "\u0000"].map(
-      (name): Attack => ({
-        name: `a member ${show(JSON.stringify(name))}`,
-        outcome: "unknown_field",
-        members: { [JSON.stringify(name).slice(1, -1)]: `{"admin":"${MARKER}"}` },
-      }),
-    ),
+    ...[
+      "plan",
+      "balance",
+      "is_operator",
+      "created_at",
+      "received_at",
+      "constructor",
+      "__proto__",
+      MARKER + "\u0000",
+    ].map((name): Attack => ({
+      name: `a member ${show(JSON.stringify(name))}`,
+      outcome: "unknown_field",
+      members: { [JSON.stringify(name).slice(1, -1)]: `{"admin":"${MARKER}"}` },
+    })),
     ...overall("trace_id", "accepted", HOSTILE_TRACE_IDS),
   ];
 }
@@ -99,9 +108,11 @@ export function listCloudAttacks(nowMs: number): Attack[] {
       `{"tenant_id":"${TENANTS.victim}","subject":"${TENANTS.victim}"}`,
     ]),
     ...overall("traceid", "accepted", HOSTILE_TRACE_IDS.slice(2)),
-    ...["plan", "isoperator", "receivedat", "tenantid"].map(
-      (name): Attack => ({ name: `an extension ${name}`, outcome: "accepted", members: { [name]: `"${MARKER}"` } }),
-    ),
+    ...["plan", "isoperator", "receivedat", "tenantid"].map((name): Attack => ({
+      name: `an extension ${name}`,
+      outcome: "accepted",
+      members: { [name]: `"${MARKER}"` },
+    })),
   ];
 }
 

@@ -1,4 +1,10 @@
-import { type Attack, listCloudAttacks, listNativeAttacks, listStructuredAttacks, type Members } from "./hostile-attacks.ts";
+import {
+  type Attack,
+  listCloudAttacks,
+  listNativeAttacks,
+  listStructuredAttacks,
+  type Members,
+} from "./hostile-attacks.ts";
 import { MARKER, TENANTS } from "./hostile-values.ts";
 
 /** A request that carries one hostile event. */
@@ -69,14 +75,21 @@ const BINARY_ONLY: readonly Attack[] = [
 /** Hostile events in binary mode: those that headers can carry, and some that only headers can. */
 export function listBinaryAttacks(nowMs: number): Attack[] {
   const representable = listCloudAttacks(nowMs).filter(({ members = {} }) =>
-    Object.entries(members).every(([name, value]) => name === "data" || value === undefined || asHeader(value) !== undefined),
+    Object.entries(members).every(
+      ([name, value]) => name === "data" || value === undefined || asHeader(value) !== undefined,
+    ),
   );
   return [...representable, ...BINARY_ONLY];
 }
 
 /** The binary request of an attack; its `text` is the raw `ce-id` header. */
 export function binaryRequest({ members = {}, text }: Attack, id: string): HostileRequest {
-  const { data = "", ...attributes } = { subject: `"${TENANTS.own}"`, type: `"api_requests"`, id: `"${id}"`, ...members };
+  const { data = "", ...attributes } = {
+    subject: `"${TENANTS.own}"`,
+    type: `"api_requests"`,
+    id: `"${id}"`,
+    ...members,
+  };
   const all: Members = { specversion: `"1.0"`, source: `"binary"`, ...attributes };
   const headers: Record<string, string> = type("application/json");
   for (const [name, value] of Object.entries(all)) {

@@ -1,7 +1,7 @@
 import { LOCAL_SECRETS } from "@prego/local/stack";
 import { HTTPError, OpenMeter } from "@openmeter/sdk";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startUsageStack, type UsageStack } from "./usage-test-kit.ts";
+import { idsOf, startUsageStack, type UsageStack } from "./usage-test-kit.ts";
 
 let stack: UsageStack;
 let statuses: number[];
@@ -44,7 +44,7 @@ test("one event of the SDK arrives as it was meant, and again counts once", asyn
   await openmeter.events.ingest({ ...event, id: "evt-2" });
   expect(statuses).toEqual([204, 204, 204]);
   const lines = await stack.awaitLines(tenantId, 2);
-  expect(lines.map(({ id }) => id).sort()).toEqual(["evt-1", "evt-2"]);
+  expect(idsOf(lines)).toEqual(["evt-1", "evt-2"]);
   expect(lines.find(({ id }) => id === "evt-1")).toEqual({
     id: "evt-1",
     source: "gateway",

@@ -48,6 +48,9 @@ export async function startUsageStack() {
   };
 }
 
+/** Ids of lines, sorted. */
+export const idsOf = (lines: readonly StoredLine[]): string[] => lines.map(({ id = "" }) => id).toSorted();
+
 async function addTenant(database: D1Database, tenantId: string, status: string): Promise<string> {
   const createdAt = "2026-01-01T00:00:00.000Z";
   await database
@@ -103,5 +106,5 @@ async function aggregate(url: URL): Promise<void> {
     headers: { authorization: `Bearer ${LOCAL_SECRETS.INTERNAL_API_KEY}` },
   });
   expect(response.status).toBe(200);
-  expect(await response.json()).toMatchObject({ report: { remaining: 0, failed: 0 } });
+  expect(await response.json()).toMatchObject({ report: { remaining: 0, failed: 0, quarantined: 0 } });
 }

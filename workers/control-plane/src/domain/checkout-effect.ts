@@ -4,7 +4,7 @@ import type { CheckoutSessionFields } from "@prego/core/stripe";
 import { sanitizeTraceIdValue } from "@prego/core/trace-id";
 import { emptyChangeSet, type ChangeSet } from "./change-set.ts";
 import type { TenantRow } from "./rows.ts";
-import { storeFailure, storeProcessed } from "./stripe-outcome.ts";
+import { STRIPE_ACTOR, storeFailure, storeProcessed } from "./stripe-outcome.ts";
 import type { StripeContext, StripeNews, StripePlan, StripeState } from "./stripe-state.ts";
 import { planOf, subscriptionColumns } from "./subscription-effect.ts";
 import { isEnded } from "./subscription-merge.ts";
@@ -153,7 +153,7 @@ function applyPurchase(
     openJobs: state.openJobs,
     nodes: state.nodes,
     newJobIds: context.newJobIds,
-    actor: "stripe",
+    actor: news.actor ?? STRIPE_ACTOR,
     nowMs: context.nowMs,
   });
   if (move.kind === "refused") return storeFailure(news, "transition_refused", purchase.traceId);
@@ -198,7 +198,13 @@ function recordPurchase(changes: ChangeSet, { news, purchase, tenant, isNew }: A
   const action = isNew ? "tenant.created" : "tenant.paid";
   changes.trace.push({ ...about, eventType: "checkout.completed", payload: { session: purchase.sessionId } });
   changes.trace.push({ ...about, eventType: action, payload: { plan: tenant.planId, region: tenant.region } });
-  changes.audit.push({ ...about, actor: "stripe", action, target: `tenants_master/${tenant.tenantId}`, detail });
+  changes.audit.push({
+    ...about,
+    actor: news.actor ?? STRIPE_ACTOR,
+    action,
+    target: `tenants_master/${tenant.tenantId}`,
+    detail,
+  });
   changes.funnel.push({
     ...about,
     eventType: "m_stripe_webhook_checkout_complete",

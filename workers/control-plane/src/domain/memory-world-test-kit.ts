@@ -37,9 +37,13 @@ export class MemoryWorld {
   receive(event: unknown): StripeOutcome {
     const envelope = readEnvelope(event);
     if (envelope === undefined) throw new Error("not an event");
-    const known = this.outcomes.get(envelope.id);
+    return this.take({ envelope, fact: readStripeFact(envelope) });
+  }
+
+  /** Takes news as the webhook's code does, wherever they come from. */
+  take(news: StripeNews): StripeOutcome {
+    const known = this.outcomes.get(news.envelope.id);
     if (known !== undefined) return known;
-    const news = { envelope, fact: readStripeFact(envelope) };
     const asked = new Map<string, SubscriptionFields>();
     for (;;) {
       const plan = planStripeEffect(news, this.#state(news), this.#context(asked));
@@ -51,7 +55,7 @@ export class MemoryWorld {
         continue;
       }
       this.apply(plan.changes);
-      this.outcomes.set(envelope.id, plan.outcome);
+      this.outcomes.set(news.envelope.id, plan.outcome);
       return plan.outcome;
     }
   }

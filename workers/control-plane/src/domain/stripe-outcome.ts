@@ -3,6 +3,9 @@ import { emptyChangeSet, type ChangeSet } from "./change-set.ts";
 import type { TenantRow } from "./rows.ts";
 import type { StripeNews, StripeOutcome, StripePlan } from "./stripe-state.ts";
 
+/** Actor of what an event of Stripe's changes. */
+export const STRIPE_ACTOR = "stripe";
+
 /** An event that did what it should, or that had nothing left to do. */
 export const storeProcessed = (
   tenant: Pick<TenantRow, "tenantId" | "traceId"> | undefined,
@@ -37,7 +40,7 @@ export function storeQuarantined(news: StripeNews, reason: string): StripePlan {
 
 /** The audit row of an event that changes no row but its own. */
 export function auditEvent(
-  { envelope }: StripeNews,
+  { envelope, actor }: StripeNews,
   change: {
     action: string;
     detail: Record<string, unknown>;
@@ -46,7 +49,7 @@ export function auditEvent(
   },
 ): AuditChange {
   return {
-    actor: "stripe",
+    actor: actor ?? STRIPE_ACTOR,
     action: change.action,
     target: `stripe_events/${envelope.id}`,
     ...ownerOf(change.tenant),

@@ -9,6 +9,8 @@ import type { NewJobIds } from "./tenant-move.ts";
 export interface StripeNews {
   envelope: StripeEnvelope;
   fact: StripeFact;
+  /** Who brought it, for audit rows; Stripe itself when left out. */
+  actor?: string;
 }
 
 /** What is known about the things an event names, read right before it is planned. */

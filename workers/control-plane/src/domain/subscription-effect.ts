@@ -1,8 +1,9 @@
 import { eventForSubscription } from "@prego/core/tenant-state";
 import type { SubscriptionFields } from "@prego/core/stripe";
+import { isAdrift } from "./reconcile-plan.ts";
 import { emptyChangeSet, type ChangeSet } from "./change-set.ts";
 import type { SubscriptionRow, TenantRow } from "./rows.ts";
-import { storeFailure, storeIgnored, storeProcessed } from "./stripe-outcome.ts";
+import { STRIPE_ACTOR, storeFailure, storeIgnored, storeProcessed } from "./stripe-outcome.ts";
 import type { StripeContext, StripeNews, StripePlan, StripeState } from "./stripe-state.ts";
 import { isEnded, mergeSubscription } from "./subscription-merge.ts";
 import { moveTenant } from "./tenant-move.ts";
@@ -23,13 +24,14 @@ export function planSubscription(news: SubscriptionNews, state: StripeState, con
     { nowMs: context.nowMs, asked: context.asked.get(subscription.id) },
   );
   if (merge.kind === "ask") return merge;
-  if (merge.kind === "keep") return storeProcessed(tenant);
+  const newest = merge.kind === "take" ? merge.after : state.subscription;
+  if (newest === undefined || (merge.kind === "keep" && !isOutOfStep(tenant, newest))) return storeProcessed(tenant);
 
-  const after = { ...merge.after, tenantId: tenant?.tenantId ?? merge.after.tenantId };
+  const after = { ...newest, tenantId: tenant?.tenantId ?? newest.tenantId };
   const changes = emptyChangeSet();
   changes.subscription = { before: state.subscription, after };
   changes.audit.push({
-    actor: "stripe",
+    actor: news.actor ?? STRIPE_ACTOR,
     action: "subscription.changed",
     target: `stripe_subscriptions/${after.subscriptionId}`,
     tenantId: after.tenantId,
@@ -56,7 +58,7 @@ function followSubscription(
     openJobs: state.openJobs,
     nodes: state.nodes,
     newJobIds: context.newJobIds,
-    actor: "stripe",
+    actor: news.actor ?? STRIPE_ACTOR,
     nowMs: context.nowMs,
   });
   if (move.kind === "refused") return storeFailure(news, "transition_refused", tenant.traceId);
@@ -74,6 +76,10 @@ function followSubscription(
   changes.funnel.push(...move.funnel);
   return storeProcessed(tenant, changes);
 }
+
+/** A tenant that does not say what its subscription's row says follows it, also when the news themselves are old. */
+const isOutOfStep = (tenant: TenantRow | undefined, row: SubscriptionRow): boolean =>
+  tenant !== undefined && (isAdrift(tenant, row) || row.tenantId !== tenant.tenantId);
 
 /** Plan that the subscription's price stands for. */
 export const planOf = ({ planIdByPrice }: StripeState, { priceId }: SubscriptionRow): string | undefined =>

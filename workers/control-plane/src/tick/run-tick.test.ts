@@ -1,7 +1,7 @@
 import { createScheduledController } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { AUDIT_GENESIS_HASH, verifyAuditChain, type SealedAuditRow } from "@prego/core/audit";
-import { ControlPlane, SECRETS, seedBusiness, StripeCustomer } from "../control-plane-test-kit.ts";
+import { acceptTicks, ControlPlane, SECRETS, seedBusiness, StripeCustomer } from "../control-plane-test-kit.ts";
 import worker from "../index.ts";
 import { anchorAuditHead } from "./anchor-audit.ts";
 import { chaseOverdueJobs } from "./chase-overdue.ts";
@@ -41,6 +41,7 @@ describe("jobs that wait for capacity", () => {
 describe("jobs that nobody claims", () => {
   it("are dispatched again after 15 minutes, five times in all, then failed", async () => {
     const plane = new ControlPlane();
+    plane.outbound = acceptTicks;
     await seedBusiness(plane, "eu-overdue");
     await plane.deliver(new StripeCustomer("overdue", "eu-overdue").checkout());
     // Jobs of other tests of this file are no concern of this one.
@@ -58,7 +59,7 @@ describe("jobs that nobody claims", () => {
     plane.nowMs += 15 * MINUTE_MS;
     expect(await chaseOverdueJobs(plane.deps, plane.nowMs)).toEqual({ redispatched: 0, failed: 1 });
     expect(await jobOf(plane, "overdue")).toMatchObject({ status: "failed", failure_stage: "claim" });
-    expect(plane.calls).toHaveLength(5);
+    expect(plane.calls.filter(({ url }) => url.endsWith("/dispatches"))).toHaveLength(5);
   });
 
   it("whose run falls silent are failed after six hours", async () => {
@@ -135,6 +136,7 @@ describe("the audit chain", () => {
 describe("a tick", () => {
   it("does the other steps when one fails, and shows as failed", async () => {
     const plane = new ControlPlane();
+    plane.outbound = acceptTicks;
     await plane.rows(
       "INSERT INTO audit_logs (ts, actor, action, target, detail_commitment) VALUES ('', 't', 't', 't', 'c')",
     );
@@ -145,7 +147,7 @@ describe("a tick", () => {
   });
 
   it("is what the cron runs", async () => {
-    const plane = new ControlPlane({ GITHUB_REPOSITORY: "" });
+    const plane = new ControlPlane({ GITHUB_REPOSITORY: "", STRIPE_SECRET_KEY: "" });
     await plane.rows(
       "INSERT INTO audit_logs (ts, actor, action, target, detail_commitment) VALUES ('', 't', 't', 't', 'c')",
     );

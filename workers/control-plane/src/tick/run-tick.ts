@@ -1,6 +1,7 @@
 import { describeError } from "@prego/core/log";
 import type { Deps } from "../deps.ts";
 import { sendDueDispatches } from "../dispatch/send-due.ts";
+import { reconcileDaily } from "../reconcile/start.ts";
 import { anchorAuditHead } from "./anchor-audit.ts";
 import { chaseOverdueJobs } from "./chase-overdue.ts";
 import { placeWaitingJobs } from "./place-waiting.ts";
@@ -13,6 +14,7 @@ const STEPS = [
   ["send_dispatches", sendDueDispatches],
   ["seal_audit", sealAuditLog],
   ["anchor_audit", anchorAuditHead],
+  ["reconcile", reconcileDaily],
 ] as const satisfies readonly (readonly [string, (deps: Deps, nowMs: number) => Promise<object>])[];
 
 /** Reports of the steps by name; a step that failed is reported as such and does not stop the next. */

@@ -1,17 +1,19 @@
 import { createHash } from "node:crypto";
 import { eventContent, eventKey, type UsageEvent } from "@prego/core/usage-event";
 import { ID_WORDS } from "../buffer/append-request.ts";
+import { writeHash128 } from "./hash-128.ts";
 
 const KEY_WORDS = 4;
 
 /**
- * Writes the id of an event into a packed column: 128 bits of its key's SHA-256 (at 10^9 ids a collision has odds of 10^-21),
- * 64 bits of its content's hash, which decides only between duplicate and conflict. An event without an id leaves zeros.
+ * Writes the id of an event into a packed column: 128 bits of its key (at 10^9 ids a collision has odds of 10^-21), 64 bits of
+ * its content. Neither is cryptography: who forges a collision only gets what sending one id twice gets, and two tenants'
+ * ids never meet in one object. An event without an id leaves zeros.
  */
 export function writeEventId(event: UsageEvent, ids: Uint32Array, at: number): void {
   const key = eventKey(event);
   if (key === undefined) return;
-  writeDigest(key, { ids, at, words: KEY_WORDS });
+  writeHash128(key, ids, at);
   writeContentHash(eventContent(event), ids, at + KEY_WORDS);
 }
 

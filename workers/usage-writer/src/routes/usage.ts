@@ -23,21 +23,23 @@ export function usageRoutes(createDeps: (env: Env) => IngestDeps): Hono<AppEnv<E
     requireContentType("application/json", NDJSON),
     limitBody(USAGE_BODY_BYTES_MAX),
     async (c) => {
-      const key = readIdempotencyKey(c.req.header("idempotency-key"));
-      const body = new Uint8Array(await c.req.arrayBuffer());
+      const { headers } = c.req.raw;
+      const key = readIdempotencyKey(headers.get("idempotency-key"));
+      const isLines = headers.get("content-type")?.trim().toLowerCase().startsWith(NDJSON) === true;
+      const body = new Uint8Array(await c.req.raw.arrayBuffer());
       const nowMs = c.get("runtime").now();
       const traceId = c.get("traceId");
       const context = { nowMs, ...(traceId === null ? {} : { traceId }) };
-      const isLines = c.req.header("content-type")?.trim().toLowerCase().startsWith(NDJSON) === true;
       const { events, single } = isLines ? readUsageLines(body, context) : readUsageJson(body, context);
       const idempotency = key === undefined ? undefined : { key, body };
       const report = await ingest(createDeps(c.env), { events, nowMs, idempotency });
-      return c.json(toUsageAnswer(report, single), 202, { "cache-control": "no-store" });
+      return Response.json(toUsageAnswer(report, single), { status: 202, headers: { "cache-control": "no-store" } });
     },
   );
 }
 
-function readIdempotencyKey(header: string | undefined): string | undefined {
-  if (header === undefined || IDEMPOTENCY_KEY_PATTERN.test(header)) return header;
+function readIdempotencyKey(header: string | null): string | undefined {
+  if (header === null) return undefined;
+  if (IDEMPOTENCY_KEY_PATTERN.test(header)) return header;
   throw new ProblemError("validation_failed", { detail: "Idempotency-Key takes 1 to 255 printable ASCII characters." });
 }

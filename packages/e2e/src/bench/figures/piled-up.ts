@@ -67,8 +67,9 @@ async function measureRun(stack: MeteredStack, name: string, scale: Scale): Prom
   const before = await stack.readCounts();
   await stack.aggregate();
   const counts = subtractCounts(await stack.readCounts(), before);
-  if (counts.r2ClassB !== NEW_OBJECTS)
+  if (counts.r2ClassB !== NEW_OBJECTS) {
     throw new Error(`a run read ${counts.r2ClassB} objects instead of ${NEW_OBJECTS}`);
+  }
   return counts;
 }
 

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { sweepCalls } from "../sweep/call-sweep.ts";
+import { startHarness } from "../sweep/harness.ts";
+import { PLANTED_BUGS } from "../sweep/planted-bugs.ts";
+import { huntBug, startOfSweep } from "../sweep/usage-sweep.ts";
+import { sweepVolume } from "../sweep/volume-sweep.ts";
+
+const SEED = 7;
+const startMs = startOfSweep(Date.now());
+
+test("counts every acknowledged event exactly once, whatever call fails", async () => {
+  const harness = await startHarness();
+  try {
+    const calls = await sweepCalls(harness, { seed: SEED, startMs, stride: 150 });
+    expect(calls).toMatchObject({ lost: 0, doubled: 0, failures: [] });
+    expect(calls.points).toBeGreaterThan(2);
+    const volume = await sweepVolume(harness, { seed: SEED, startMs, events: 2_000, faultRate: 0.03 });
+    expect(volume).toMatchObject({ acknowledged: 2_000, counted: 2_000, lost: 0, doubled: 0, differences: [] });
+    expect(volume.strikes).toBeGreaterThan(0);
+  } finally {
+    await harness.close();
+  }
+});
+
+test("sees a worker that counts an object whenever it reads it", async () => {
+  const { failures, doubled } = await huntBug("upsert-at-least-once", SEED);
+  expect(failures).not.toEqual([]);
+  expect(doubled).toBeGreaterThan(0);
+});
+
+test("refuses to run with a bug that it cannot plant", async () => {
+  expect(Object.keys(PLANTED_BUGS)).toHaveLength(4);
+  await expect(huntBug("no-such-bug", SEED)).rejects.toThrow("there are ack-before-commit");
+});
