@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     name: "e2e",
-    include: ["src/checks/**/*.test.ts", "src/system/**/*.test.ts"],
+    include: ["src/checks/**/*.test.ts", "src/system/**/*.test.ts", "src/bench/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

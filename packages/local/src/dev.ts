@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { startDevStack } from "./stack/dev-stack.ts";
+import { startDevStack, type DevStack } from "./stack/dev-stack.ts";
+import { stopAllProcesses } from "./stack/wrangler-process.ts";
 
 const { values } = parseArgs({
   options: {
@@ -13,16 +14,35 @@ if (!Number.isInteger(port) || port < 1 || port > 65_533) {
   process.exit(2);
 }
 
+let stack: DevStack | undefined;
+let stopping = false;
+
+/** Stops whatever runs by now: a stack that is ready, or the processes of one that is still starting. */
+async function stop(code: number): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  console.log("\nStopping …");
+  await stack?.close();
+  await stopAllProcesses();
+  process.exit(code);
+}
+
+process.on("SIGINT", () => void stop(0));
+process.on("SIGTERM", () => void stop(0));
+
 try {
-  const stack = await startDevStack({ port, reset: values.reset });
-  const stop = async (): Promise<void> => {
-    console.log("\nStopping …");
-    await stack.close();
-    process.exit(0);
-  };
-  process.once("SIGINT", () => void stop());
-  process.once("SIGTERM", () => void stop());
+  stack = await startDevStack({
+    port,
+    reset: values.reset,
+    onLost: (reason) => {
+      console.error(reason);
+      void stop(1);
+    },
+  });
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
+  if (!stopping) {
+    console.error(error instanceof Error ? error.message : error);
+    await stopAllProcesses();
+    process.exit(1);
+  }
 }

@@ -58,6 +58,10 @@ test("every route is documented", () => {
   expect(undocumented).toEqual([]);
 });
 
+test("no document is unfinished", () => {
+  expect(documents.filter((file) => /@@|TODO|TBD/.test(read(file)))).toEqual([]);
+});
+
 test("the README has at most 150 lines", () => {
   expect(read("README.md").split("\n").length).toBeLessThanOrEqual(151);
 });

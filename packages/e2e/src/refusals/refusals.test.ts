@@ -1,8 +1,9 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { createWorker as createAutoscaler } from "@prego/autoscaler/app";
 import { createWorker as createControlPlane } from "@prego/control-plane/app";
+import { jobToken, nodeToken } from "@prego/core/auth";
 import { listRoutes, type Runtime } from "@prego/core/http";
 import { createWorker as createCycleClose } from "@prego/cycle-close/app";
 import { createWorker as createPurgeJob } from "@prego/purge-job/app";
@@ -45,12 +46,29 @@ const SECRETS = {
 
 const NO_SECRETS = Object.fromEntries(Object.keys(SECRETS).map((name) => [name, " "]));
 
+/** Credentials that are right; those of a job and a node are derived, as the workers derive them. */
 const CREDENTIALS: Partial<Record<RouteExpectation["auth"], string>> = {
   operator: SECRETS.INTERNAL_API_KEY,
   usage: SECRETS.USE_WRITER_SECRET,
   provisioner: SECRETS.PROVISIONER_SECRET,
   funnel: SECRETS.FUNNEL_SECRET,
+  job: await jobToken(SECRETS.PROVISIONER_SECRET, "x1", "run-1"),
+  node: await nodeToken(SECRETS.NODE_TOKEN_SECRET, "n1"),
 };
+
+/** A claimed job and a node, so that their tokens are good. */
+beforeAll(async () => {
+  const { DB } = env as unknown as { DB: D1Database };
+  const at = new Date().toISOString();
+  await DB.batch([
+    DB.prepare(
+      "INSERT INTO provision_jobs (job_id, tenant_id, kind, status, region, run_id, created_at, updated_at) VALUES ('x1', 't1', 'provision', 'claimed', 'eu', 'run-1', ?1, ?1)",
+    ).bind(at),
+    DB.prepare(
+      "INSERT INTO nodes (node_id, region, provider, size, capacity, status, created_at, updated_at) VALUES ('n1', 'eu', 'local', 's', 1, 'active', ?1, ?1)",
+    ).bind(at),
+  ]);
+});
 
 const MARKER = "echo-me-not-7f3a";
 
@@ -105,8 +123,9 @@ const title = ({ worker, method, path }: Case) => `${worker} ${method} ${path}`;
 const withAuth = cases.filter(({ expectation }) => expectation.auth !== "public");
 const withToken = withAuth.filter(({ expectation }) => expectation.auth !== "stripe");
 const withBody = cases.filter(({ expectation }) => expectation.body !== undefined);
-const reachable = (list: Case[]) =>
-  list.filter(({ expectation }) => expectation.auth === "public" || CREDENTIALS[expectation.auth] !== undefined);
+/** Stripe's events are not ours to restrict: their signature is checked before anything else of them is read. */
+const readable = withBody.filter(({ expectation }) => expectation.auth !== "stripe");
+const strict = readable.filter(({ expectation }) => expectation.isExtensible !== true);
 
 const tokenOf = ({ expectation }: Case): { token: string } | object =>
   CREDENTIALS[expectation.auth] === undefined ? {} : { token: CREDENTIALS[expectation.auth] };
@@ -168,7 +187,7 @@ describe("every guarded route", () => {
 });
 
 describe("every route with a body", () => {
-  test.each(reachable(withBody).map((one) => [title(one), one] as const))(
+  test.each(readable.map((one) => [title(one), one] as const))(
     "%s refuses another content type with 415",
     async (_, one) => {
       await expectProblem(await send(one, { ...tokenOf(one), body: `<a>${MARKER}</a>`, type: "text/xml" }), 415);
@@ -178,14 +197,6 @@ describe("every route with a body", () => {
   test.each(withBody.map((one) => [title(one), one] as const))(
     "%s refuses a body above its limit with 413",
     async (_, one) => {
-      if (
-        CREDENTIALS[one.expectation.auth] === undefined &&
-        one.expectation.auth !== "stripe" &&
-        one.expectation.auth !== "public"
-      ) {
-        await expectProblem(await send(one, { body: "x".repeat((one.expectation.bodyBytesMax ?? 0) + 1) }), 401, 413);
-        return;
-      }
       await expectProblem(
         await send(one, { ...tokenOf(one), body: "x".repeat((one.expectation.bodyBytesMax ?? 0) + 1) }),
         413,
@@ -193,7 +204,7 @@ describe("every route with a body", () => {
     },
   );
 
-  test.each(reachable(withBody).map((one) => [title(one), one] as const))(
+  test.each(readable.map((one) => [title(one), one] as const))(
     "%s refuses a malformed body with 400",
     async (_, one) => {
       for (const body of [`{"${MARKER}":`, "", "[]", "null", '"text"', "12", "[".repeat(10_000)]) {
@@ -202,11 +213,7 @@ describe("every route with a body", () => {
     },
   );
 
-  test.each(
-    reachable(withBody.filter(({ expectation }) => expectation.isExtensible !== true)).map(
-      (one) => [title(one), one] as const,
-    ),
-  )("%s refuses unknown members with 400", async (_, one) => {
+  test.each(strict.map((one) => [title(one), one] as const))("%s refuses unknown members with 400", async (_, one) => {
     const body = JSON.stringify({ ...one.expectation.body, [MARKER]: 1, __proto__: null });
     await expectProblem(await send(one, { ...tokenOf(one), body }), 400);
   });

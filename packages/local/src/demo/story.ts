@@ -185,11 +185,18 @@ export async function lookBack(world: World, tell: Narrator, customer: Customer)
   tell.check(
     "workers on the trace",
     [...new Set(events.map(({ source }) => source))],
-    ["control-plane", "usage-aggregator", "cycle-close", "purge-job"],
+    ["control-plane", "usage-writer", "usage-aggregator", "cycle-close", "purge-job"],
   );
   const { audit_logs: logs } = await world.client.get<{ audit_logs: { actor: string; action: string }[] }>(
     `/audit?tenant_id=${customer.tenantId}&limit=500`,
   );
   for (const { actor, action } of logs.toReversed()) tell.say(`${actor.padEnd(24)} ${action}`);
-  tell.check("changes without an actor", logs.filter(({ actor }) => actor === "").length, 0);
+  tell.check("changes in the audit log without an actor", logs.filter(({ actor }) => actor === "").length, 0);
+  const told = new Set(logs.map(({ action }) => action));
+  const changes = ["tenant.created", "provision.claimed", "provision.completed", "cycle.closed", "purge.completed"];
+  tell.check(
+    "of the main changes, missing in the audit log",
+    changes.filter((action) => !told.has(action)),
+    [],
+  );
 }

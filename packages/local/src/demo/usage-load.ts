@@ -71,37 +71,38 @@ type Packer = (
   tenant: { tenantId: string; traceId: string },
 ) => Omit<LoadRequest, "events">;
 
-const native = (event: LoadEvent, tenantId: string) => ({
+const native = (event: LoadEvent, { tenantId, traceId }: { tenantId: string; traceId: string }) => ({
   tenant_id: tenantId,
   meter_key: event.meterKey,
   qty: decimal(event.quantityMicros),
   id: event.id,
   source: "demo",
   timestamp: event.timestamp,
+  trace_id: traceId,
 });
 
 const CLIENTS: readonly { size: number; pack: Packer }[] = [
   {
     size: 100,
-    pack: (events, { tenantId }) => ({
+    pack: (events, tenant) => ({
       client: "api server, arrays of 100",
       path: "/usage",
       contentType: "application/json",
-      body: JSON.stringify(events.map((event) => native(event, tenantId))),
+      body: JSON.stringify(events.map((event) => native(event, tenant))),
     }),
   },
   {
     size: 250,
-    pack: (events, { tenantId }) => ({
+    pack: (events, tenant) => ({
       client: "log shipper, NDJSON of 250",
       path: "/usage",
       contentType: "application/x-ndjson",
-      body: events.map((event) => `${JSON.stringify(native(event, tenantId))}\n`).join(""),
+      body: events.map((event) => `${JSON.stringify(native(event, tenant))}\n`).join(""),
     }),
   },
   {
     size: 50,
-    pack: (events, { tenantId }) => ({
+    pack: (events, { tenantId, traceId }) => ({
       client: "event bus, CloudEvents of 50",
       path: "/api/v1/events",
       contentType: "application/cloudevents-batch+json",
@@ -113,6 +114,7 @@ const CLIENTS: readonly { size: number; pack: Packer }[] = [
           type: event.meterKey,
           subject: tenantId,
           time: event.timestamp,
+          traceid: traceId,
           data: { value: decimal(event.quantityMicros) },
         })),
       ),
@@ -120,11 +122,11 @@ const CLIENTS: readonly { size: number; pack: Packer }[] = [
   },
   {
     size: 1,
-    pack: ([event], { tenantId }) => ({
+    pack: ([event], tenant) => ({
       client: "edge function, one by one",
       path: "/usage",
       contentType: "application/json",
-      body: JSON.stringify(event === undefined ? {} : native(event, tenantId)),
+      body: JSON.stringify(event === undefined ? {} : native(event, tenant)),
     }),
   },
 ];

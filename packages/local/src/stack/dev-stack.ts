@@ -1,9 +1,8 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { REPOSITORY_ROOT } from "../wrangler-config.ts";
-import { CATALOGUE_SQL } from "./catalogue.ts";
 import { fireLocalCron, listCronTriggers, startCronClock } from "./cron-clock.ts";
 import { loadDemoData } from "./demo-data.ts";
 import { startEmulators, type Emulators } from "./emulators.ts";
@@ -16,6 +15,7 @@ import { runWrangler, spawnDevServer, stopProcess } from "./wrangler-process.ts"
 const STATE = path.join(REPOSITORY_ROOT, ".wrangler/local");
 const READY_MS_MAX = 60_000;
 const TICK_MS = 1_000;
+const STOP_MS_MAX = 3_000;
 
 /** The development stack, until closed. */
 export interface DevStack {
@@ -23,28 +23,29 @@ export interface DevStack {
   close(): Promise<void>;
 }
 
-/** Starts everything on one origin and keeps its state; `reset` begins anew. */
-export async function startDevStack(options: { port: number; reset: boolean }): Promise<DevStack> {
+/** Starts everything on one origin and keeps its state; `reset` begins anew. `onLost` hears of a runtime that died. */
+export async function startDevStack(options: {
+  port: number;
+  reset: boolean;
+  onLost: (reason: string) => void;
+}): Promise<DevStack> {
   const [port, stripePort, githubPort] = [options.port, options.port + 1, options.port + 2];
   for (const one of [port, stripePort, githubPort]) await assertPortFree(one);
+  const secrets = stackSecrets(process.env);
   if (options.reset) rmSync(STATE, { recursive: true, force: true });
   mkdirSync(STATE, { recursive: true });
   const origin = `http://localhost:${port}`;
   const emulators = await startEmulators({ origin, stateFolder: STATE, stripePort, githubPort });
   const configs = writeLocalConfigs(path.join(STATE, "config"), emulators);
-  await prepareDatabase(configs[1] ?? "");
-  const server = spawnDevServer({
-    configs,
-    port,
-    stateFolder: path.join(STATE, "storage"),
-    secrets: stackSecrets(process.env),
-  });
+  const storage = path.join(STATE, "storage");
+  await runWrangler(["d1", "migrations", "apply", "DB", "--local", "--persist-to", storage, "-c", configs[1] ?? ""]);
+  const server = spawnDevServer({ configs, port, stateFolder: storage, secrets });
   const output = followOutput(server, (line) => console.log(line));
-  await waitUntilReady(origin, server).catch(async (error: unknown) => {
-    await stopProcess(server);
-    await emulators.close();
+  await waitUntilReady(origin, server).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${output.recent()}`, { cause: error });
   });
+  const lost = (): void => options.onLost(`The runtime stopped.\n${output.recent()}`);
+  server.once("exit", lost);
   const stopClock = startCronClock(listCronTriggers(), (trigger, dueAtMs) =>
     fireLocalCron(origin, trigger, dueAtMs).catch((error: unknown) => console.error(String(error))),
   );
@@ -53,20 +54,13 @@ export async function startDevStack(options: { port: number; reset: boolean }): 
   return {
     origin,
     close: async () => {
+      server.off("exit", lost);
       stopClock();
-      background.stop();
+      await background.stop();
       await stopProcess(server);
       await emulators.close();
     },
   };
-}
-
-async function prepareDatabase(config: string): Promise<void> {
-  const storage = ["--local", "--persist-to", path.join(STATE, "storage"), "-c", config];
-  await runWrangler(["d1", "migrations", "apply", "DB", ...storage]);
-  const file = path.join(STATE, "catalogue.sql");
-  writeFileSync(file, `${CATALOGUE_SQL.join(";\n")};\n`);
-  await runWrangler(["d1", "execute", "DB", "--file", file, "--yes", ...storage]);
 }
 
 async function waitUntilReady(origin: string, server: ChildProcess): Promise<void> {
@@ -81,31 +75,40 @@ async function waitUntilReady(origin: string, server: ChildProcess): Promise<voi
   throw new Error(`The workers did not answer within ${READY_MS_MAX / 1_000} s.`);
 }
 
-/** Once a second: webhooks and workflow runs happen; the first time round, demo data comes in. */
-function keepBusy(origin: string, emulators: Emulators): { stop(): void } {
+/** Once a second: webhooks and workflow runs happen; until it has come in whole once, demo data comes first. */
+function keepBusy(origin: string, emulators: Emulators): { stop(): Promise<void> } {
   const control = new AbortController();
   const run = async (): Promise<void> => {
-    const tick = () => emulators.tick();
-    if (emulators.stripe?.state.customers.size === 0) {
-      const { tenants, events } = await loadDemoData({
-        origin,
-        stripeUrl: emulators.stripeUrl,
-        tick,
-        nowMs: Date.now(),
-      });
-      console.log(`Demo data: ${tenants} tenants, ${events} usage events over thirty days.`);
-    }
+    await emulators.deliverAll();
+    await bringDemoData(origin, emulators);
     while (!control.signal.aborted) {
-      await tick().catch((error: unknown) => console.error(String(error)));
-      await sleep(TICK_MS);
+      await emulators.tick().catch((error: unknown) => console.error(String(error)));
+      await sleep(TICK_MS, undefined, { signal: control.signal }).catch(() => undefined);
     }
   };
-  run().catch((error: unknown) => {
+  const running = run().catch((error: unknown) => {
     if (!control.signal.aborted) console.error(`Demo data could not be loaded: ${String(error)}`);
   });
   return {
-    stop: () => control.abort(),
+    stop: async () => {
+      control.abort();
+      await Promise.race([running, sleep(STOP_MS_MAX)]);
+    },
   };
+}
+
+async function bringDemoData(origin: string, emulators: Emulators): Promise<void> {
+  const marker = path.join(STATE, "demo-data-loaded");
+  if (emulators.stripe === undefined || existsSync(marker)) return;
+  const { tenants, events } = await loadDemoData({
+    origin,
+    stripeUrl: emulators.stripeUrl,
+    paidSlugs: () => emulators.paidSlugs(),
+    tick: () => emulators.tick(),
+    nowMs: Date.now(),
+  });
+  writeFileSync(marker, "");
+  console.log(`Demo data: ${tenants} tenants, ${events} usage events over thirty days.`);
 }
 
 function printDoors(origin: string, emulators: Emulators): void {

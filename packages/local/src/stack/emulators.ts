@@ -9,8 +9,12 @@ import { hasRealStripe, LOCAL_SECRETS, type Endpoints } from "./settings.ts";
 export interface Emulators extends Endpoints {
   /** Absent when a real account takes its place. */
   stripe: StripeEmulator | undefined;
+  /** Slugs for which a checkout was paid. */
+  paidSlugs(): Set<string>;
   /** Delivers webhooks that wait and lets accepted workflow runs do their work. */
   tick(): Promise<void>;
+  /** Delivers also what a stopped stack missed and Stripe would only send again later. */
+  deliverAll(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -32,6 +36,13 @@ export async function startEmulators(options: {
     stripe: stripe?.emulator,
     stripeUrl: stripe?.url ?? "https://api.stripe.com",
     githubUrl: githubServer.url,
+    paidSlugs: () =>
+      new Set(
+        [...(stripe?.emulator.state.checkoutSessions.values() ?? [])].map(({ metadata }) => metadata["slug"] ?? ""),
+      ),
+    deliverAll: async () => {
+      await stripe?.emulator.deliverPending({ all: true });
+    },
     tick: async () => {
       await stripe?.emulator.deliverPending();
       await runner.playQueued(github);

@@ -62,16 +62,31 @@ export function localVars(worker: WorkerName, endpoints: Endpoints): Record<stri
   }
 }
 
-/** True when the environment names a real Stripe account, which then takes the emulator's place. */
-export const hasRealStripe = (environment: NodeJS.ProcessEnv): boolean =>
-  (environment["STRIPE_SECRET_KEY"] ?? "").trim() !== "";
+/**
+ * True when the environment names a Stripe account in test mode, which then takes the emulator's place.
+ * @throws Error for a live key, which a local stack must never touch, or when one of the two secrets is missing.
+ */
+export function hasRealStripe(environment: NodeJS.ProcessEnv): boolean {
+  const key = (environment["STRIPE_SECRET_KEY"] ?? "").trim();
+  if (key === "") return false;
+  if (!/^(sk|rk)_test_/.test(key)) {
+    throw new Error("STRIPE_SECRET_KEY is not a test mode key (sk_test_… or rk_test_…): unset it to use the emulator.");
+  }
+  if ((environment["STRIPE_WEBHOOK_SECRET"] ?? "").trim() === "") {
+    throw new Error("STRIPE_WEBHOOK_SECRET is missing beside STRIPE_SECRET_KEY: set both, or neither.");
+  }
+  return true;
+}
 
 /** All secrets of the stack, with the environment's Stripe secrets over the local ones. */
-export const stackSecrets = (environment: NodeJS.ProcessEnv): Record<SecretName, string> => ({
-  ...LOCAL_SECRETS,
-  STRIPE_SECRET_KEY: environment["STRIPE_SECRET_KEY"] ?? LOCAL_SECRETS.STRIPE_SECRET_KEY,
-  STRIPE_WEBHOOK_SECRET: environment["STRIPE_WEBHOOK_SECRET"] ?? LOCAL_SECRETS.STRIPE_WEBHOOK_SECRET,
-});
+export const stackSecrets = (environment: NodeJS.ProcessEnv): Record<SecretName, string> =>
+  hasRealStripe(environment)
+    ? {
+        ...LOCAL_SECRETS,
+        STRIPE_SECRET_KEY: environment["STRIPE_SECRET_KEY"] ?? "",
+        STRIPE_WEBHOOK_SECRET: environment["STRIPE_WEBHOOK_SECRET"] ?? "",
+      }
+    : LOCAL_SECRETS;
 
 /** The local secrets of one worker. */
 export const localSecrets = (worker: WorkerName): Record<string, string> =>

@@ -56,6 +56,29 @@ describe("UsageBuffer", () => {
     expect((await readStored(tenantId)).events.map(({ id }) => id)).toEqual(["a", "b", "c"]);
   });
 
+  it("flushes an event whose write took effect and then failed, once its sender has tried again", async () => {
+    const tenantId = await addTenant("half-failed");
+    await runInDurableObject(bufferOf(tenantId), async (buffer, { storage }) => {
+      await buffer.append(idRequest(tenantId, 1));
+      await buffer.alarm();
+      await storage.deleteAlarm();
+      const { sql } = storage;
+      const exec = sql.exec.bind(sql);
+      Object.defineProperty(sql, "exec", {
+        configurable: true,
+        value: (query: string, ...values: unknown[]) => {
+          const cursor = exec(query, ...values);
+          if (query.includes("INSERT INTO batches")) throw new Error("the write took effect, its answer was lost");
+          return cursor;
+        },
+      });
+      await expect(buffer.append(idRequest(tenantId, 2))).rejects.toThrow("its answer was lost");
+      Object.defineProperty(sql, "exec", { configurable: true, value: exec });
+      await buffer.append(idRequest(tenantId, 2));
+      expect(await storage.getAlarm()).toBeLessThan(Date.now() + DAY_MS / 2);
+    });
+  });
+
   it("never uses an object's name twice, not even after an eviction", async () => {
     const tenantId = await addTenant("names");
     for (let round = 0; round < 3; round++) {

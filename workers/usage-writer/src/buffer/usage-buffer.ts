@@ -118,9 +118,10 @@ export class UsageBuffer extends DurableObject<Env> {
         this.#storage.insertGroup(state.nextSeq, rows, replays, nowMs);
         state.nextSeq += rows.length;
         countRows(state, rows, nowMs);
-        // While flushes fail, the backoff alone says when to try again.
-        if (this.#failures === 0 || this.#alarmAtMs === undefined) this.#armForFlush(state);
       }
+      // Also without new rows: a write that took effect and then failed left rows behind and no alarm.
+      // While flushes fail, the backoff alone says when to try again.
+      if (state.fresh.events > 0 && (this.#failures === 0 || this.#alarmAtMs === undefined)) this.#armForFlush(state);
       return results;
     } catch (error) {
       // The index holds ids that were not written: it is rebuilt from what was.

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isGuardFailure } from "@prego/core/d1-error";
 import { formatInstant } from "@prego/core/period";
-import { commit, openDatabase, requireTrue } from "@prego/core/store";
+import { commit, openDatabase, requireTrue, type Statement } from "@prego/core/store";
 import { sql } from "drizzle-orm";
 import { findTenantAnswers, type TenantAnswer } from "./tenants.ts";
 
@@ -56,6 +56,7 @@ export function createRawUsageStore(database: D1Database, bucket: R2Bucket): Raw
             SELECT value ->> 'key', ${tenantId}, value ->> 'hour', value ->> 'events', value ->> 'bytes', value ->> 'sha256',
               'pending', ${formatInstant(nowMs)}
             FROM json_each(${JSON.stringify(objects)}) WHERE true ON CONFLICT (r2_key) DO NOTHING`,
+          noteFirstStored(tenantId, nowMs),
         ]);
         return "recorded";
       } catch (error) {
@@ -70,3 +71,11 @@ export function createRawUsageStore(database: D1Database, bucket: R2Bucket): Raw
     },
   };
 }
+
+/** The first stored usage is a step of the tenant's journey; its fixed id makes every later one free. */
+const noteFirstStored = (tenantId: string, nowMs: number): Statement =>
+  sql`INSERT INTO trace_events (id, ts, trace_id, source, event_type, tenant_id, level)
+    SELECT 'trc_first_stored_' || tenant_id, ${formatInstant(nowMs)}, trace_id, 'usage-writer', 'usage.first_stored',
+      tenant_id, 'info'
+    FROM tenants_master WHERE trace_id IS NOT NULL AND tenant_id = ${tenantId}
+    ON CONFLICT (id) DO NOTHING`;
