@@ -13,7 +13,8 @@ import {
   transitionTenant,
 } from "./tenant-state.ts";
 
-const STATUSES = ["active", "trialing", "past_due", "unpaid", "paused", "canceled", "incomplete", "incomplete_expired"];
+const DECISIVE = ["active", "trialing", "past_due", "unpaid", "paused", "canceled", "incomplete_expired"];
+const STATUSES = [...DECISIVE, "incomplete"];
 const LIVING = TENANT_STATES.filter((state) => state !== "Purging" && state !== "Purged");
 const SERVED: TenantState[] = ["Active", "Past_Due", "Suspended"];
 const SUBSCRIPTION_EVENTS = TENANT_EVENTS.filter((event) => event.startsWith("subscription_"));
@@ -69,6 +70,15 @@ describe("a tenant", () => {
     expect(after("Pending_Deletion", "payment_completed", { subscriptionStatus: "canceled" })).toBe("Pending_Deletion");
   });
 
+  it.each(["Pending_Payment", "Provisioning", ...SERVED] as const)(
+    "in %s is to be deleted when its first payment never came",
+    (state) => {
+      const event = eventForSubscription("incomplete_expired");
+      expect(event).toBe("subscription_ended");
+      expect(after(state, "subscription_ended", { subscriptionStatus: "incomplete_expired" })).toBe("Pending_Deletion");
+    },
+  );
+
   it("that never paid is neither provisioned nor purged", () => {
     expect(after("Pending_Payment", "provisioned")).toBe("refused");
     expect(after("Pending_Payment", "purge_started")).toBe("refused");
@@ -92,6 +102,7 @@ describe("a tenant", () => {
     const mayStart = TENANT_STATES.filter((state) => transitionTenant(state, "purge_started").kind === "move");
     expect(mayStart).toEqual(["Pending_Deletion"]);
     expect(after("Pending_Deletion", "purge_started", { subscriptionStatus: "canceled" })).toBe("Purging");
+    expect(after("Pending_Deletion", "purge_started", { subscriptionStatus: "incomplete_expired" })).toBe("Purging");
     for (const subscriptionStatus of ["active", "trialing", "past_due", "unpaid", "paused"]) {
       expect(after("Pending_Deletion", "purge_started", { subscriptionStatus }), `while ${subscriptionStatus}`).toBe(
         "refused",
@@ -139,7 +150,7 @@ describe("the order of events", () => {
     const arrivals: TenantEvent[] = ["payment_completed", ...SUBSCRIPTION_EVENTS];
     fc.assert(
       fc.property(
-        fc.constantFrom(...STATUSES.slice(0, 6)),
+        fc.constantFrom(...DECISIVE),
         fc.shuffledSubarray([...arrivals, ...arrivals], { minLength: 1 }),
         fc.nat(),
         fc.boolean(),
@@ -163,7 +174,7 @@ describe("the order of events", () => {
 
   it.each(LIVING)("leads from %s to the subscription's state with any event about it", (state) => {
     const canBeUnprovisioned = state !== "Active" && state !== "Past_Due";
-    for (const subscriptionStatus of STATUSES.slice(0, 6)) {
+    for (const subscriptionStatus of DECISIVE) {
       for (const provisioned of canBeUnprovisioned ? [true, false] : [true]) {
         for (const event of SUBSCRIPTION_EVENTS) {
           const expected = stateForSubscription({ status: subscriptionStatus, provisioned });
@@ -183,7 +194,7 @@ describe("the state that follows from a subscription", () => {
     ["paused", "Suspended", "Suspended"],
     ["canceled", "Pending_Deletion", "Pending_Deletion"],
     ["incomplete", undefined, "Pending_Payment"],
-    ["incomplete_expired", undefined, "Pending_Payment"],
+    ["incomplete_expired", "Pending_Deletion", "Pending_Deletion"],
     ["future_status", undefined, undefined],
     ["constructor", undefined, undefined],
   ])("%s is %s once provisioned and %s before", (status, provisioned, unprovisioned) => {
@@ -191,11 +202,8 @@ describe("the state that follows from a subscription", () => {
     expect(stateForSubscription({ status, provisioned: false })).toBe(unprovisioned);
   });
 
-  it("comes with an event unless nothing was paid", () => {
-    expect(STATUSES.filter((status) => eventForSubscription(status) === undefined)).toEqual([
-      "incomplete",
-      "incomplete_expired",
-    ]);
+  it("comes with an event unless the first payment is still awaited", () => {
+    expect(STATUSES.filter((status) => eventForSubscription(status) === undefined)).toEqual(["incomplete"]);
   });
 });
 

@@ -136,11 +136,13 @@ const SUBSCRIPTION_EVENTS: Readonly<Record<string, TenantEvent>> = {
   unpaid: "subscription_suspended",
   paused: "subscription_suspended",
   canceled: "subscription_ended",
+  // The first payment never came: Stripe has given up, so service ends as if it had been canceled.
+  incomplete_expired: "subscription_ended",
 };
 
 /**
- * The event that a subscription's status stands for; undefined for `incomplete`, `incomplete_expired` (never paid) and
- * for statuses that Stripe may add.
+ * The event that a subscription's status stands for; undefined for `incomplete` (not paid yet) and for
+ * statuses that Stripe may add.
  */
 export function eventForSubscription(status: string): TenantEvent | undefined {
   return Object.hasOwn(SUBSCRIPTION_EVENTS, status) ? SUBSCRIPTION_EVENTS[status] : undefined;
@@ -163,9 +165,7 @@ export function stateForSubscription(subscription: { status: string; provisioned
     case "subscription_ended":
       return "Pending_Deletion";
     default:
-      return !provisioned && (status === "incomplete" || status === "incomplete_expired")
-        ? "Pending_Payment"
-        : undefined;
+      return !provisioned && status === "incomplete" ? "Pending_Payment" : undefined;
   }
 }
 

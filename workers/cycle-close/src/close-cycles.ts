@@ -1,9 +1,9 @@
 import type { JobRun } from "@prego/core/job-run";
-import { type Cycle, cycleBounds, cycleOf, nextCycle, previousCycle } from "@prego/core/period";
+import { type Cycle, cycleBounds, cycleOf, nextCycle, parseInstant, previousCycle } from "@prego/core/period";
 import type { Budget } from "./budget.ts";
 import { closeTenants, type TenantsReport } from "./close-tenants.ts";
 import type { Deps } from "./deps.ts";
-import { CYCLES_OPENED_PER_RUN_MAX } from "./limits.ts";
+import { CYCLES_OPENED_PER_RUN_MAX, OBJECT_WAIT_MS } from "./limits.ts";
 import { type Change, recordChange, traceOfCycle } from "./record.ts";
 import {
   boundRun,
@@ -86,9 +86,11 @@ async function advanceCycle(
     deps.log("error", "cycle.objects_quarantined", { cycle, quarantined: objects.quarantined });
   }
   if (state.status === "waiting") {
-    if (objects.pending > 0) return { cycle, status: "waiting", waiting_for: "objects", ...counts };
+    if (objects.pending > 0 && isWaitingTime(state, deps.now())) {
+      return { cycle, status: "waiting", waiting_for: "objects", ...counts };
+    }
     const record = await recordCycle(deps, run, { action: "cycle.closing", cycle, traceId });
-    await startClosing(deps.db, state, record);
+    await startClosing(deps.db, { run: state, nowMs: deps.now() }, record);
     state = (await findRun(deps.db, cycle)) ?? state;
   }
   if (state.status !== "closing") return { cycle, status: state.status, ...counts };
@@ -96,6 +98,11 @@ async function advanceCycle(
   const record = await recordCycle(deps, run, { action: "cycle.sending", cycle, traceId });
   const isComplete = await startSending(deps.db, state, record);
   return { cycle, status: isComplete ? "sending" : "closing", ...counts, ...tenants };
+}
+
+function isWaitingTime({ boundedAt }: CycleRun, nowMs: number): boolean {
+  const boundedMs = boundedAt === null ? undefined : parseInstant(boundedAt);
+  return boundedMs === undefined || nowMs < boundedMs + OBJECT_WAIT_MS;
 }
 
 async function recordCycle(

@@ -9,6 +9,7 @@ import { TenantCloseError } from "./plan/inputs.ts";
 import { type CycleRun, saveProgress } from "./store/cycle-runs.ts";
 import { createPlanBook } from "./store/plan-versions.ts";
 import { type BillableTenant, listMissingTenants } from "./store/tenants.ts";
+import { findWaitingTenants } from "./store/waiting-objects.ts";
 
 /** What one run did for the tenants of one cycle. */
 export interface TenantsReport {
@@ -35,7 +36,9 @@ export async function closeTenants(
   { cycleRun, budget }: { cycleRun: CycleRun; budget: Budget },
 ): Promise<TenantsReport> {
   const start = cycleRun.tenantCursor ?? "";
-  const walk = { cycleRun, budget, close: createCloser(deps, run, cycleRun) };
+  const waiting =
+    cycleRun.storedSeqBound === null ? new Set<string>() : await findWaitingTenants(deps.db, cycleRun.storedSeqBound);
+  const walk = { cycleRun, budget, close: createCloser(deps, run, { cycleRun, waiting }) };
   let cursor = await walkTenants(deps, walk, { after: start, upTo: undefined });
   if (cursor === null && start !== "") cursor = await walkTenants(deps, walk, { after: "", upTo: start });
   const report = { ...walk.close.report, stopped_early: cursor !== null };
@@ -74,7 +77,12 @@ interface Closer {
   report: Omit<TenantsReport, "stopped_early">;
 }
 
-function createCloser(deps: Deps, run: JobRun, { cycle, traceId }: CycleRun): Closer {
+interface Closing {
+  cycleRun: CycleRun;
+  waiting: ReadonlySet<string>;
+}
+
+function createCloser(deps: Deps, run: JobRun, { cycleRun: { cycle, traceId }, waiting }: Closing): Closer {
   const book = createPlanBook(deps.db);
   const report: Closer["report"] = {
     tenants_closed: 0,
@@ -98,6 +106,7 @@ function createCloser(deps: Deps, run: JobRun, { cycle, traceId }: CycleRun): Cl
   };
   const tenant = async (one: BillableTenant): Promise<void> => {
     try {
+      if (waiting.has(one.tenantId)) throw new TenantCloseError("objects_pending", cycle);
       const close = { actor: run.actor, cycle, cycleTraceId: traceId, tenant: one, book };
       const { result, plan } = await closeTenant(deps, close);
       storageErrors = 0;

@@ -41,6 +41,7 @@ export function createUsageSink(stripe: StripeClient): UsageSink {
 
 /** What a thrown error of a call means. */
 export function readFailure(error: unknown, mode: OutboxRow["mode"]): StripeFailure {
+  if (error instanceof AmountNotExactError) return { kind: "refused", reason: error.reason };
   const fields = (typeof error === "object" && error !== null ? error : {}) as Partial<Record<string, unknown>>;
   const headers = (fields["headers"] ?? {}) as Partial<Record<string, unknown>>;
   const text = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
@@ -54,6 +55,18 @@ export function readFailure(error: unknown, mode: OutboxRow["mode"]): StripeFail
     },
     mode,
   );
+}
+
+/** An amount that no call can carry exactly; nothing was sent. */
+class AmountNotExactError extends RangeError {
+  readonly reason = "amount_not_exact: beyond 2^53 - 1 minor units";
+}
+
+/** The number of minor units that the Stripe client takes. */
+function readExactAmount(amount: InvoiceItemPayload["amount"]): number {
+  const minor = Number(amount);
+  if (!Number.isSafeInteger(minor)) throw new AmountNotExactError("an amount is beyond 2^53 - 1 minor units");
+  return minor;
 }
 
 async function sendMeterEvent(stripe: StripeClient, identifier: string, payload: MeterEventPayload): Promise<string> {
@@ -70,7 +83,7 @@ async function sendInvoiceItem(stripe: StripeClient, row: OutboxRow, payload: In
   const item = await stripe.invoiceItems.create(
     {
       customer: payload.customer,
-      amount: Number(payload.amount),
+      amount: readExactAmount(payload.amount),
       currency: payload.currency,
       description: payload.description,
       period: { start: payload.period_start, end: payload.period_end },

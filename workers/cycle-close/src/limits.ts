@@ -18,6 +18,10 @@ export const FAILURES_LISTED_MAX = 50;
 export const QUERIES_RESERVED = 120;
 /** Storage errors in a row after which a run stops instead of failing every tenant. */
 export const STORAGE_ERRORS_IN_A_ROW_MAX = 3;
+/** How long a bounded cycle waits for its last objects: then one that cannot be read holds up its own tenant alone. */
+export const OBJECT_WAIT_MS = 24 * 60 * 60 * 1_000;
+/** Tenants with waiting objects that are named in a report; the guard of a tenant's batch holds back any more. */
+export const WAITING_TENANTS_MAX = 10_000;
 /** Clocks of workers may differ by this much. */
 export const CLOCK_MARGIN_MS = 5 * 60 * 1_000;
 
@@ -29,6 +33,8 @@ export const CLAIM_HOLD_MS = 5 * 60 * 1_000;
 export const LOOK_UP_PAGES_MAX = 20;
 /** Longest wait that a `Retry-After` may ask for. */
 export const RETRY_AFTER_MS_MAX = 60 * 60 * 1_000;
+/** A charge that is pending after more attempts, over eight hours, is counted for a person to see. */
+export const ATTEMPTS_UNNOTICED_MAX = 5;
 /** Digits of a meter event's value: Stripe refuses more. */
 export const METER_VALUE_DIGITS_MAX = 15;
 

@@ -180,6 +180,45 @@ describe("waiting", () => {
     expect(await cycleRun()).toMatchObject({ stored_seq_bound: stored?.seq, status: "closed" });
   });
 
+  test("never lasts for an object of a tenant whose purge has begun", async () => {
+    const world = createWorld();
+    await seedPlan("basic", { meters: { api_requests: {} } });
+    for (const [tenant, status] of [
+      ["t1", "Active"],
+      ["purging", "Purging"],
+      ["purged", "Purged"],
+    ] as const) {
+      await seedTenant(tenant, { status });
+      await seedRollup(tenant, "api_requests", { qty: UNIT });
+      if (tenant !== "t1") await seedObject(tenant);
+    }
+    expect((await close(world)).cycles).toMatchObject([{ status: "closed", pending_objects: 0, postponed: 0 }]);
+    expect((await totals()).map((line) => line.tenant_id)).toEqual(["purging", "t1"]);
+  });
+
+  test("ends after a day for everybody but the tenant whose object is never counted, who follows once it is", async () => {
+    const world = createWorld();
+    await seedPlan("basic", { meters: { api_requests: {} } });
+    for (const tenant of ["a", "b", "c"]) {
+      await seedTenant(tenant);
+      await seedRollup(tenant, "api_requests", { qty: UNIT });
+    }
+    await seedObject("b");
+    await close(world);
+    world.clock.nowMs += DAY_MS - 1;
+    expect((await close(world)).cycles).toMatchObject([{ status: "waiting", waiting_for: "objects" }]);
+    world.clock.nowMs += 1;
+    expect(await close(world)).toMatchObject({
+      failed: 1,
+      cycles: [
+        { status: "closing", pending_objects: 1, failures: [{ tenant_id: "b", reason: "objects_pending: 2026-11" }] },
+      ],
+      outbox: { sent: 2 },
+    });
+    await execute("UPDATE usage_objects SET status = 'done'");
+    expect(await close(world)).toMatchObject({ failed: 0, cycles: [{ status: "closed" }], outbox: { sent: 1 } });
+  });
+
   test("never lasts for a quarantined object, which is reported loudly", async () => {
     const world = createWorld();
     await seedPlan("basic", { meters: { api_requests: {} } });

@@ -3,6 +3,7 @@ import { createBudget } from "./budget.ts";
 import { closeCycles, type CycleReport, finishCycles } from "./close-cycles.ts";
 import type { Deps } from "./deps.ts";
 import { readMeterReports } from "./read-meter-reports.ts";
+import { countWithoutSubscription } from "./store/health.ts";
 import { sendOutbox, type SendReport } from "./send-outbox.ts";
 
 /** What one run did. */
@@ -11,6 +12,8 @@ export interface CloseReport extends JobReport {
   outbox: SendReport;
   /** Rows that Stripe took and reported as bad later. */
   reported_late: number;
+  /** Invoice items of the newest cycles whose tenant's subscription has ended: no invoice of it will collect them. */
+  without_subscription: number;
 }
 
 /** Closes everything that is due and sends what is owed; safe to repeat, to overlap and to be stopped anywhere. */
@@ -20,6 +23,7 @@ export async function runClose(deps: Deps, run: JobRun): Promise<CloseReport> {
   await finishCycles(deps, run, cycles);
   const reportedLate = await readMeterReports(deps, run);
   const failedTenants = cycles.reduce((sum, cycle) => sum + (cycle.failed ?? 0), 0);
-  const failed = failedTenants + outbox.rejected + outbox.failed + reportedLate;
-  return { failed, cycles, outbox, reported_late: reportedLate };
+  const failed = failedTenants + outbox.rejected + reportedLate;
+  const withoutSubscription = await countWithoutSubscription(deps.db);
+  return { failed, cycles, outbox, reported_late: reportedLate, without_subscription: withoutSubscription };
 }

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { close, createWorld, CYCLE, DAY_MS, env, HOUR_MS, jobRun, outbox, type World } from "./cycle-close-test-kit.ts";
 import { execute, resetDatabase, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
 import { createDeps } from "./deps.ts";
+import { send } from "./route-test-kit.ts";
 import { runClose } from "./run.ts";
 import type { StripeFault } from "./stripe-test-kit.ts";
 
@@ -172,20 +173,54 @@ describe("sending", () => {
     );
   });
 
-  test("fails a charge for a person to look at when every attempt stays without an answer", async () => {
+  test.each(["invoice_item", "meter_event"] as const)(
+    "outlasts weeks without an answer, counted for a person to see, and bills once: %s",
+    async (mode) => {
+      const world = createWorld();
+      await seedFleet(1, mode);
+      failOnce(world, "after");
+      await close(world);
+      world.stripe.fault = () => "before";
+      for (let day = 0; day < 20; day += 1) {
+        world.clock.nowMs += DAY_MS;
+        await close(world);
+      }
+      expect(await outbox()).toMatchObject([{ status: "pending", attempts: 21 }]);
+      expect(await close(world)).toMatchObject({ failed: 0, outbox: { stuck: 1 } });
+      const health = await send(world, "/health", { key: null });
+      expect(await health.json()).toMatchObject({
+        notes: expect.arrayContaining(["1 charges are pending after more than 5 attempts"]),
+      });
+      world.stripe.fault = () => undefined;
+      world.clock.nowMs += DAY_MS;
+      expect((await close(world)).outbox).toMatchObject({ sent: 1, stuck: 0 });
+      expect(world.stripe.items.length + world.stripe.events.length).toBe(1);
+    },
+  );
+
+  test("rejects an amount that a number cannot hold, without a call", async () => {
     const world = createWorld();
     await seedFleet(1);
-    world.stripe.fault = () => "before";
-    for (let day = 0; day < 8; day += 1) {
-      await close(world);
-      world.clock.nowMs += DAY_MS + HOUR_MS;
-    }
-    expect(await outbox()).toMatchObject([{ status: "failed", attempts: 8 }]);
-    expect(await rows("SELECT action FROM audit_logs WHERE action = 'stripe.usage_failed'")).toHaveLength(1);
-    const calls = world.stripe.calls.length;
-    world.clock.nowMs += DAY_MS;
-    await close(world);
-    expect(world.stripe.calls).toHaveLength(calls);
+    await execute("UPDATE tenants_master SET trace_id = 'trace_t0'");
+    const { STRIPE_SECRET_KEY: _key, ...keyless } = env;
+    await runClose(createDeps(keyless, world.runtime), jobRun(world));
+    await execute(
+      "UPDATE stripe_usage_outbox SET payload_json = json_set(payload_json, '$.amount', '9007199254740993')",
+    );
+    expect(await close(world)).toMatchObject({ failed: 1, outbox: { rejected: 1 } });
+    expect(await outbox()).toMatchObject([{ error: "amount_not_exact: beyond 2^53 - 1 minor units" }]);
+    expect(world.stripe.calls).toEqual([]);
+  });
+
+  test.each(["canceled", "incomplete_expired"])("counts invoice items of a subscription that is %s", async (status) => {
+    const world = createWorld();
+    await seedFleet(2);
+    await execute("UPDATE tenants_master SET subscription_status = 'active'");
+    await execute("UPDATE tenants_master SET subscription_status = ? WHERE tenant_id = 't0'", status);
+    const response = await send(world, "/cycle-close", { method: "POST" });
+    expect(await response.json()).toMatchObject({ report: { without_subscription: 1, outbox: { sent: 2 } } });
+    const health = await send(world, "/health", { key: null });
+    expect(await health.json()).toMatchObject({ notes: ["1 charges without a live subscription"] });
   });
 
   test("finds its own invoice item among hundreds of others", async () => {

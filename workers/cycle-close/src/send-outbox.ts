@@ -13,14 +13,16 @@ import {
   type SendStop,
 } from "./plan/send-decision.ts";
 import { recordChange } from "./record.ts";
+import { countStuckRows } from "./store/health.ts";
 import { claimRows, listDueRows, type OutboxRow, recordResults, renewIntent, type RowResult } from "./store/outbox.ts";
 
 /** What one run sent. */
 export interface SendReport {
   sent: number;
   rejected: number;
-  failed: number;
   retried: number;
+  /** Charges that are pending after so many attempts that a person should look at Stripe; they are tried on. */
+  stuck: number;
   /** Why the run stopped sending before the last due row. */
   stopped: string | null;
 }
@@ -32,27 +34,38 @@ type Outcome = SendOutcome | SendStop;
  * last one: whatever is lost in between is sent again under the same key, or looked up when Stripe has forgotten the key.
  */
 export async function sendOutbox(deps: Deps, run: JobRun, budget: Budget): Promise<SendReport> {
-  const report: SendReport = { sent: 0, rejected: 0, failed: 0, retried: 0, stopped: null };
-  if (deps.stripe === undefined) return { ...report, stopped: "not_configured: STRIPE_SECRET_KEY is not set" };
-  const sink = createUsageSink(deps.stripe);
+  const report: SendReport = { sent: 0, rejected: 0, retried: 0, stuck: 0, stopped: null };
+  if (deps.stripe === undefined) report.stopped = "not_configured: STRIPE_SECRET_KEY is not set";
+  else await sendDue(deps, run, { sink: createUsageSink(deps.stripe), budget, report });
+  report.stuck = await countStuckRows(deps.db);
+  return report;
+}
+
+async function sendDue(deps: Deps, run: JobRun, { sink, budget, report }: Sending): Promise<void> {
   while (report.stopped === null) {
     const due = await listDueRows(deps.db, deps.now(), SENDS_PER_CHUNK);
     if (due.length === 0) break;
-    if (!budget.take()) return { ...report, stopped: "out_of_time" };
+    if (!budget.take()) {
+      report.stopped = "out_of_time";
+      return;
+    }
     const nowMs = deps.now();
     const holdUntilMs = nowMs + CLAIM_HOLD_MS;
     const rows = await claimRows(deps.db, due, { nowMs, holdUntilMs });
     if (rows.length === 0) break;
     report.stopped = await sendChunk(deps, run, { rows, holdUntilMs, sink, report });
   }
-  return report;
 }
 
-interface Chunk {
+interface Sending {
+  sink: UsageSink;
+  budget: Budget;
+  report: SendReport;
+}
+
+interface Chunk extends Omit<Sending, "budget"> {
   rows: readonly OutboxRow[];
   holdUntilMs: number;
-  sink: UsageSink;
-  report: SendReport;
 }
 
 async function sendChunk(deps: Deps, run: JobRun, chunk: Chunk): Promise<string | null> {
@@ -125,8 +138,7 @@ function resultOf(row: OutboxRow, outcome: Outcome, nowMs: number): RowResult {
     case "sent":
       return { ...base, status: "sent", stripeId: outcome.stripeId };
     case "rejected":
-    case "failed":
-      return { ...base, status: outcome.kind, error: outcome.reason };
+      return { ...base, status: "rejected", error: outcome.reason };
     case "retry":
       return { ...base, status: "pending", error: outcome.reason, nextAttemptAtMs: outcome.atMs };
     case "released":

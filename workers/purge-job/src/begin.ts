@@ -5,14 +5,27 @@ import { findJourneyTraceId, findStripeIds } from "./store/candidates.ts";
 import { countObjects } from "./store/objects.ts";
 import { startPurge, type RunningPurge } from "./store/purge-runs.ts";
 import { countResidue } from "./store/tenant-rows.ts";
+import { checkSubscriptions, recordRefusal } from "./subscription-check.ts";
 
-/** Counts what is there and starts a purge from the counts. @throws a guard failure when the tenant changed meanwhile. */
+/** A purge that began, or why it did not; the tenant is then left as it was. */
+export type Beginning =
+  | { kind: "begun"; purge: RunningPurge }
+  | { kind: "subscription_alive" }
+  | { kind: "waiting"; reason: string };
+
+/** Asks about subscriptions, counts what is there and starts a purge. @throws a guard failure when the tenant changed meanwhile. */
 export async function beginPurge(
   deps: Deps,
   begin: { candidate: Candidate; purgeId: string; purgeKey: string; actor: string },
-): Promise<RunningPurge> {
+): Promise<Beginning> {
   const { candidate, purgeId, purgeKey, actor } = begin;
   const { tenantId, traceId } = candidate;
+  const check = await checkSubscriptions(deps, tenantId);
+  if (check.kind === "subscription_alive") {
+    await recordRefusal(deps, { candidate, subscriptions: check.subscriptions, actor });
+    return { kind: "subscription_alive" };
+  }
+  if (check.kind === "waiting") return check;
   const { tombstone } = await deriveKeyedNames(purgeKey, tenantId);
   const planned = await countStores(deps, tenantId);
   const stripe = JSON.stringify(await findStripeIds(deps.storage, tenantId));
@@ -24,7 +37,7 @@ export async function beginPurge(
     traceId,
     detail: { deadline: candidate.purgeAfter, stores: planned },
   });
-  return startPurge(deps.storage, {
+  const purge = await startPurge(deps.storage, {
     candidate,
     purgeId,
     tombstone,
@@ -34,6 +47,7 @@ export async function beginPurge(
     audit: [audit],
     traceEventId: deps.newId("trc"),
   });
+  return { kind: "begun", purge };
 }
 
 /** What a purge of the tenant would delete, per store. */

@@ -25,6 +25,13 @@ export const LOST_RACES_MAX = 3;
 export const STRIPE_PAGE_OBJECTS_MAX = 100;
 /** Rounds of listing and ending what a customer still has; each round ends a whole page. */
 export const STRIPE_ROUNDS_MAX = 20;
+/** Pages of a customer's subscriptions, ended ones included, before a person has to look. */
+export const STRIPE_SUBSCRIPTION_PAGES_MAX = 10;
+/** Stored subscriptions of one tenant's customers that are looked at; the batch that starts a purge looks at all of them. */
+export const LOCAL_SUBSCRIPTIONS_MAX = 1_000;
+/** Due tenants beyond the cap that a run may turn to in place of those that pay again. */
+export const STANDBY_TENANTS_MAX = 100;
+
 /** Stripe redacts transactions at the earliest this long after the last of them. */
 export const STRIPE_REDACTION_WAIT_MS = 90 * 24 * 60 * 60 * 1_000;
 /** D1 can be restored to any minute of this long; its backups cannot be edited. */

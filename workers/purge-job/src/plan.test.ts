@@ -167,6 +167,7 @@ describe("a plan", () => {
     ];
     expect(planPurge({ candidates, tenantCount: 6, dueAtMs: DUE_AT_MS })).toEqual({
       start: [],
+      standby: [],
       cap: 5,
       beyondCap: 0,
       refused: { "no deadline": 2, "malformed deadline": 1, "legal hold": 1, subscription: 1 },

@@ -2,7 +2,7 @@ import { isTenantId } from "@prego/core/id";
 import { parseInstant } from "@prego/core/period";
 import { TENANT_PREFIXES, TENANT_TABLES, type TenantTable } from "@prego/core/tenant-data";
 import { transitionTenant, type TenantState } from "@prego/core/tenant-state";
-import { TENANTS_PER_RUN_MIN, TENANTS_PER_STARTED_TENANT } from "./limits.ts";
+import { STANDBY_TENANTS_MAX, TENANTS_PER_RUN_MIN, TENANTS_PER_STARTED_TENANT } from "./limits.ts";
 
 /** A tenant as read for the decision; `purgeAfter` and `subscriptionStatus` are compared again when the purge starts. */
 export interface Candidate {
@@ -37,6 +37,8 @@ export function judgeCandidate(candidate: Candidate, dueAtMs: number): Judgement
 export interface PurgePlan {
   /** Longest overdue first, at most the cap. */
   start: Candidate[];
+  /** Next in order: each may take the place of one that turns out to pay again. */
+  standby: Candidate[];
   cap: number;
   /** Due tenants above the cap: left alone, and a reason to look why there are so many. */
   beyondCap: number;
@@ -58,11 +60,12 @@ export function planPurge(input: {
     if (judgement.kind === "refuse") refused[judgement.reason] = (refused[judgement.reason] ?? 0) + 1;
   }
   const cap = Math.max(TENANTS_PER_RUN_MIN, Math.floor(input.tenantCount / TENANTS_PER_STARTED_TENANT));
-  const start = due
+  const ordered = due
     .toSorted((a, b) => a.deadlineMs - b.deadlineMs || (a.candidate.tenantId < b.candidate.tenantId ? -1 : 1))
-    .slice(0, cap)
     .map(({ candidate }) => candidate);
-  return { start, cap, beyondCap: due.length - start.length, refused };
+  const start = ordered.slice(0, cap);
+  const standby = ordered.slice(cap, cap + STANDBY_TENANTS_MAX);
+  return { start, standby, cap, beyondCap: due.length - start.length, refused };
 }
 
 const tables: readonly TenantTable[] = TENANT_TABLES;

@@ -4,8 +4,8 @@ import { describeError } from "@prego/core/log";
 import { carryOn, hasRoom } from "./carry-on.ts";
 import type { Deps } from "./deps.ts";
 import { deliverCertificate } from "./deliver.ts";
-import { beginPurge } from "./begin.ts";
-import { planPurge } from "./plan.ts";
+import { beginPurge, type Beginning } from "./begin.ts";
+import { planPurge, type Candidate } from "./plan.ts";
 import { createEmptyReport, type PurgeReport } from "./report.ts";
 import { countTenants, listCandidates } from "./store/candidates.ts";
 import { listOwedCertificates } from "./store/completion.ts";
@@ -48,28 +48,51 @@ async function beginDue(deps: Deps, run: JobRun, { purgeKey, report }: Work): Pr
   report.refused = plan.refused;
   report.beyond_cap = plan.beyondCap;
   if (plan.beyondCap > 0) deps.log("error", "purge.cap_reached", { cap: plan.cap, beyond_cap: plan.beyondCap });
-  for (const [index, candidate] of plan.start.entries()) {
+  let begun = 0;
+  for (const candidate of [...plan.start, ...plan.standby]) {
+    if (begun === plan.start.length) return;
     if (!hasRoom(deps, run)) {
-      report.remaining = plan.start.length - index;
+      report.remaining = plan.start.length - begun;
       report.stopped_early = true;
       return;
     }
-    const purgeId = deps.newId("prg");
-    await countFailure(deps, report, purgeId, async () => {
-      const purge = await beginPurge(deps, { candidate, purgeId, purgeKey, actor: run.actor }).catch(
-        (error: unknown) => {
-          if (isGuardFailure(error)) return undefined;
-          throw error;
-        },
-      );
-      if (purge === undefined) {
-        report.changed_meanwhile += 1;
-        return;
-      }
-      report.started += 1;
-      await carryOnReported(deps, run, { purge, purgeKey, report });
-    });
+    const isAlive = (await beginOne(deps, run, { candidate, purgeKey, report })) === "subscription_alive";
+    if (!isAlive) begun += 1;
   }
+}
+
+/** Begins on one tenant and carries on as far as it comes. Returns how it began; undefined when it did not. */
+async function beginOne(
+  deps: Deps,
+  run: JobRun,
+  { candidate, purgeKey, report }: Work & { candidate: Candidate },
+): Promise<Beginning["kind"] | undefined> {
+  const purgeId = deps.newId("prg");
+  let kind: Beginning["kind"] | undefined;
+  await countFailure(deps, report, purgeId, async () => {
+    const beginning = await beginPurge(deps, { candidate, purgeId, purgeKey, actor: run.actor }).catch(
+      (error: unknown) => {
+        if (isGuardFailure(error)) return undefined;
+        throw error;
+      },
+    );
+    kind = beginning?.kind;
+    if (beginning === undefined) {
+      report.changed_meanwhile += 1;
+    } else if (beginning.kind === "subscription_alive") {
+      report.subscription_alive += 1;
+      deps.log("warn", "purge.subscription_alive", { trace_id: candidate.traceId });
+    } else if (beginning.kind === "waiting") {
+      const { reason } = beginning;
+      report.waiting += 1;
+      report.purges.push({ purge_id: purgeId, outcome: "waiting", step: "begin", reason });
+      deps.log("warn", "purge.not_begun", { purge_id: purgeId, reason });
+    } else {
+      report.started += 1;
+      await carryOnReported(deps, run, { purge: beginning.purge, purgeKey, report });
+    }
+  });
+  return kind;
 }
 
 async function carryOnReported(

@@ -1,6 +1,6 @@
 import { formatInstant } from "@prego/core/period";
 import { endNow, GO_ON, type ChunkResult, type PurgeContext } from "./context.ts";
-import { deleteCustomers, settleAtStripe, type Gate } from "./execute.ts";
+import { deleteCustomers, settleAtStripe, UnknownSubscriptionError, type Gate } from "./execute.ts";
 import { STRIPE_REDACTION_WAIT_MS } from "./limits.ts";
 import { finishStep, requireErasable, saveDetail } from "./store/chunks.ts";
 import type { StripeIds } from "./store/candidates.ts";
@@ -11,6 +11,15 @@ import type { PurgeStep } from "./store/purge-runs.ts";
  * The ids were stored when the purge began, so a resumed step knows them although their rows are gone.
  */
 export async function takeStripeStep(context: PurgeContext, next: PurgeStep): Promise<ChunkResult> {
+  try {
+    return await takeStripeChunk(context, next);
+  } catch (error) {
+    if (error instanceof UnknownSubscriptionError) return { kind: "wait", reason: error.message };
+    throw error;
+  }
+}
+
+async function takeStripeChunk(context: PurgeContext, next: PurgeStep): Promise<ChunkResult> {
   const { deps, purge } = context;
   const address = { purge, step: "stripe" };
   const ids = readIds(next.detail);
@@ -27,7 +36,7 @@ export async function takeStripeStep(context: PurgeContext, next: PurgeStep): Pr
     await saveDetail(deps.storage, address, { ...ids, settled: { lastTransaction } });
     return GO_ON;
   }
-  await deleteCustomers(deps.stripe, ids.customers, gate);
+  await deleteCustomers(deps.stripe, ids, gate);
   const lastMs = settled.lastTransaction === null ? deps.now() : settled.lastTransaction * 1_000;
   await finishStep(deps.storage, address, {
     ...endNow(deps),

@@ -17,7 +17,7 @@ export interface FakeStripe {
 export const fakeCustomer = (id: string): FakeCustomer => ({
   id,
   deleted: false,
-  subscriptions: [{ id: `sub_of_${id}`, status: "past_due" }],
+  subscriptions: [{ id: `sub_of_${id}`, status: "canceled" }],
   invoices: [
     { id: `in_2_of_${id}`, status: "open", created: 1_790_000_000 },
     { id: `in_1_of_${id}`, status: "paid", created: 1_780_000_000 },
@@ -50,7 +50,11 @@ export function createFakeStripe(...known: FakeCustomer[]): FakeStripe {
     if (resource === "subscriptions" && id === "") {
       return named === undefined || named.deleted
         ? missing()
-        : list(named.subscriptions.filter((subscription) => subscription.status !== "canceled"));
+        : list(
+            named.subscriptions.filter(
+              ({ status }) => url.searchParams.get("status") === "all" || status !== "canceled",
+            ),
+          );
     }
     if (resource === "subscriptions") {
       const found = all.flatMap((customer) => customer.subscriptions).find((subscription) => subscription.id === id);

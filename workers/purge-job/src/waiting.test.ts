@@ -37,7 +37,7 @@ const provisionJob = (
 });
 
 describe("a purge waits", () => {
-  test("at Stripe without a key, and goes on once there is one", async () => {
+  test("to begin without Stripe's key, and begins once there is one", async () => {
     const stripe = createFakeStripe(fakeCustomer("cus_keyless"));
     await seedTenant("keyless", { stripe_customer_id: "cus_keyless" });
     await seedData("keyless");
@@ -45,11 +45,11 @@ describe("a purge waits", () => {
     const report = await runOnce(createTestRuntime(stripe.fetch), { env: keyless });
     expect(report).toMatchObject({ waiting: 1, failed: 0, completed: 0 });
     expect(report.purges).toMatchObject([
-      { outcome: "waiting", step: "stripe", reason: "STRIPE_SECRET_KEY is not set" },
+      { outcome: "waiting", step: "begin", reason: "STRIPE_SECRET_KEY is not set" },
     ]);
     expect(stripe.calls).toEqual([]);
-    expect(await statusOf("keyless")).toBe("Purging");
-    expect(await runOnce(createTestRuntime(stripe.fetch))).toMatchObject({ continued: 1, completed: 1 });
+    expect(await statusOf("keyless")).toBe("Pending_Deletion");
+    expect(await runOnce(createTestRuntime(stripe.fetch))).toMatchObject({ started: 1, completed: 1 });
     expect(stripe.customers.get("cus_keyless")?.deleted).toBe(true);
   });
 
@@ -105,7 +105,7 @@ describe("nothing is purged", () => {
     const tenantId = `race_${title.replaceAll(" ", "_")}`.slice(0, 60);
     await seedTenant(tenantId);
     await seedData(tenantId);
-    const deps = testDeps(createTestRuntime());
+    const deps = testDeps(createTestRuntime(createFakeStripe().fetch));
     const [candidate] = await query<Candidate>(
       `SELECT tenant_id AS tenantId, status, purge_after AS purgeAfter, legal_hold AS legalHold,
          subscription_status AS subscriptionStatus, trace_id AS traceId FROM tenants_master WHERE tenant_id = ?`,

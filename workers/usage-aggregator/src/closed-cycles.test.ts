@@ -47,6 +47,17 @@ describe("usage of a cycle with a stored bound", () => {
     expect((await rollupsOf("t_neighbours")).map(({ hour }) => hour)).toEqual(["2026-02-28T23", "2026-04-01T00"]);
   });
 
+  it("is late when its cycle is older than every one that was opened, since that will never be closed", async () => {
+    await seedTenant("t_older");
+    await boundCycle("2026-01", 0);
+    for (const hour of ["2025-12-31T23", "2026-06-01T00"]) {
+      await seedObject("t_older", [inHour("t_older", hour)], { hour });
+    }
+    expect(await aggregate()).toMatchObject({ done: 2, rollup_rows: 1, adjustment_rows: 1, failed: 0 });
+    expect((await rollupsOf("t_older")).map(({ hour }) => hour)).toEqual(["2026-06-01T00"]);
+    expect(await adjustmentsOf("t_older")).toMatchObject([{ corrected_cycle: "2025-12", billed_cycle: null }]);
+  });
+
   it("goes to the rollups while the bound is not set", async () => {
     await seedTenant("t_waiting");
     const hour = "2026-05-31T23";

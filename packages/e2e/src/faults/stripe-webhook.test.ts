@@ -46,7 +46,7 @@ async function deliver(name: string, env: object): Promise<number> {
   const context = createExecutionContext();
   const app = createWorker(createTestRuntime({ nowMs: NOW_MS }, noNetwork));
   const settings = { STRIPE_WEBHOOK_SECRET: SECRET, STRIPE_LIVEMODE: "false", INTERNAL_API_KEY: "key" };
-  const response = await app.fetch(request, { ...env, ...settings } as never, context);
+  const response = await app.fetch(request, { ...env, ...settings }, context);
   await waitOnExecutionContext(context);
   return response.status;
 }

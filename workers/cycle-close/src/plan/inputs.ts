@@ -83,6 +83,7 @@ export interface TenantCloseInputs {
 
 /** Why a tenant cannot be closed. */
 export type TenantCloseReason =
+  | "objects_pending"
   | "plan_missing"
   | "plan_invalid"
   | "snapshot_invalid"

@@ -44,16 +44,18 @@ describe("sending", () => {
     expect(decideAfterLookUp(tooOld, { kind: "absent" }, NOW_MS)).toMatchObject({ kind: "rejected" });
   });
 
-  test("waits longer after each unclear answer, more than a day in all, and then asks for a person", () => {
+  test("waits longer after each unclear answer, up to a day, and never gives up", () => {
     const unclear = { kind: "unclear", reason: "api_error (500)" } as const;
-    let totalMs = 0;
-    for (let attempts = 1; attempts < 8; attempts += 1) {
+    let lastMs = 0;
+    for (let attempts = 1; attempts <= 100; attempts += 1) {
       const outcome = decideFailure(row({ attempts }), unclear, 0);
       if (outcome.kind !== "retry") throw new Error(`attempt ${attempts} is not retried`);
-      totalMs += outcome.atMs;
+      expect(outcome.atMs).toBeGreaterThanOrEqual(lastMs);
+      lastMs = outcome.atMs;
     }
-    expect(totalMs).toBeGreaterThan(24 * HOUR_MS);
-    expect(decideFailure(row({ attempts: 8 }), unclear, 0)).toEqual({ kind: "failed", reason: "api_error (500)" });
+    expect(lastMs).toBe(24 * HOUR_MS);
+    const unknown = { kind: "unknown", reason: "no_active_meter" } as const;
+    expect(decideAfterLookUp(row({ attempts: 100 }), unknown, 0)).toMatchObject({ kind: "retry", atMs: lastMs });
   });
 });
 
@@ -72,6 +74,18 @@ describe("an error of Stripe", () => {
     ["a known identifier", { ...error, message: "An event already exists with identifier x." }, "duplicate"],
   ])("is read by its status: %s", (_, fields, kind) => {
     expect(classifyStripeError(fields, "meter_event").kind).toBe(kind);
+  });
+
+  test("gives its message only for a refused meter event without a code, because it may name the customer", () => {
+    const told = { ...error, message: "No such customer: jane@example.com" };
+    expect(classifyStripeError(told, "invoice_item")).toEqual({
+      kind: "refused",
+      reason: "invalid_request_error (400)",
+    });
+    expect(classifyStripeError(told, "meter_event")).toMatchObject({ reason: expect.stringContaining("No such") });
+    expect(classifyStripeError({ ...told, code: "resource_missing" }, "meter_event")).toMatchObject({
+      reason: "resource_missing (400)",
+    });
   });
 
   test("stops the run and leaves the row alone when it concerns every call", () => {

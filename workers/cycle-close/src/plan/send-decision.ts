@@ -1,4 +1,4 @@
-import { EVENT_AGE_MS_MAX, OUTBOX_ATTEMPTS_MAX, STRIPE_KEY_REUSE_MS_MAX } from "@prego/core/limits";
+import { EVENT_AGE_MS_MAX, STRIPE_KEY_REUSE_MS_MAX } from "@prego/core/limits";
 import { RETRY_AFTER_MS_MAX } from "../limits.ts";
 import type { StripeFailure } from "./stripe-failure.ts";
 
@@ -29,7 +29,6 @@ export type Finding =
 export type SendOutcome =
   | { kind: "sent"; stripeId: string }
   | { kind: "rejected"; reason: string }
-  | { kind: "failed"; reason: string }
   | { kind: "retry"; reason: string; atMs: number };
 
 /** What stops a run from sending on. */
@@ -39,8 +38,9 @@ const TOO_OLD = "timestamp_too_far_in_past: Stripe takes meter events of the las
 const MINUTE_MS = 60 * 1_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Waits after the first to the last attempt. They add up to more than a day, so that a saved 500 is outlived by a new key. */
-const BACKOFF_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS, 24 * HOUR_MS];
+const BACKOFF_MS_MAX = 24 * HOUR_MS;
+/** Waits after the first attempts. With the longest one they outlive Stripe's memory of a key, so of a saved 500 too. */
+const BACKOFF_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS];
 
 /**
  * A row never tried, or whose intent is younger than Stripe's memory of keys, is sent under its key: a repeat is harmless.
@@ -60,7 +60,7 @@ export function decideAfterLookUp(row: SendState, finding: Finding, nowMs: numbe
     case "different":
       return { kind: "rejected", reason: finding.reason };
     case "unknown":
-      return retryOrFail(row, finding.reason, nowMs);
+      return retryLater(row, finding.reason, nowMs);
     case "absent":
       return row.eventAtMs !== null && nowMs - row.eventAtMs > EVENT_AGE_MS_MAX
         ? { kind: "rejected", reason: TOO_OLD }
@@ -80,7 +80,7 @@ export function decideFailure(row: SendState, failure: StripeFailure, nowMs: num
     case "refused":
       return { kind: "rejected", reason: failure.reason };
     case "unclear":
-      return retryOrFail(row, failure.reason, nowMs);
+      return retryLater(row, failure.reason, nowMs);
     case "rate_limited": {
       const waitMs = failure.retryAfterMs < RETRY_AFTER_MS_MAX ? failure.retryAfterMs : RETRY_AFTER_MS_MAX;
       return { kind: "released", reason: failure.reason, atMs: nowMs + waitMs };
@@ -90,8 +90,7 @@ export function decideFailure(row: SendState, failure: StripeFailure, nowMs: num
   }
 }
 
-function retryOrFail(row: SendState, reason: string, nowMs: number): SendOutcome {
-  const waitMs = BACKOFF_MS[row.attempts - 1];
-  if (row.attempts >= OUTBOX_ATTEMPTS_MAX || waitMs === undefined) return { kind: "failed", reason };
-  return { kind: "retry", reason, atMs: nowMs + waitMs };
+/** There is no last attempt: what Stripe has not refused is owed, however long Stripe does not answer. */
+function retryLater(row: SendState, reason: string, nowMs: number): SendOutcome {
+  return { kind: "retry", reason, atMs: nowMs + (BACKOFF_MS[row.attempts - 1] ?? BACKOFF_MS_MAX) };
 }

@@ -18,12 +18,14 @@ export interface StripeErrorFields {
   retryAfter: string | undefined;
 }
 
+type Mode = "meter_event" | "invoice_item";
+
 const RETRY_AFTER_MS_DEFAULT = 30_000;
 
 /** Reads the meaning of an error of one call. */
-export function classifyStripeError(error: StripeErrorFields, mode: "meter_event" | "invoice_item"): StripeFailure {
+export function classifyStripeError(error: StripeErrorFields, mode: Mode): StripeFailure {
   const { statusCode: status } = error;
-  const reason = describe(error);
+  const reason = describe(error, mode);
   if (status === undefined || status >= 500 || status < 400) return { kind: "unclear", reason };
   if (status === 401 || status === 403) return { kind: "unauthorized", reason };
   if (status === 429) return { kind: "rate_limited", reason, retryAfterMs: readRetryAfter(error.retryAfter) };
@@ -38,8 +40,9 @@ function readRetryAfter(text: string | undefined): number {
 }
 
 /** Stripe's own code and status. Its message may hold the customer's data, so only meter refusals, which have no code, keep it. */
-function describe({ statusCode, code, type, message }: StripeErrorFields): string {
+function describe({ statusCode, code, type, message }: StripeErrorFields, mode: Mode): string {
   const name = code ?? type ?? "no_answer";
-  const detail = code === undefined && statusCode === 400 ? ` ${message.slice(0, 120)}` : "";
+  const isKept = mode === "meter_event" && code === undefined && statusCode === 400;
+  const detail = isKept ? ` ${message.slice(0, 120)}` : "";
   return `${name} (${statusCode === undefined ? "no status" : String(statusCode)})${detail}`;
 }

@@ -1,12 +1,23 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { CLOSE_MS, createWorld, CYCLE, env } from "../cycle-close-test-kit.ts";
+import { CLOSE_MS, createWorld, CYCLE, DAY_MS, env } from "../cycle-close-test-kit.ts";
 import { execute, resetDatabase, rows, seedObject, seedPlan, seedTenant } from "../seed-test-kit.ts";
 import { createDeps } from "../deps.ts";
-import { boundRun, type CycleRun, findRun, finishRun, openRun, startClosing, startSending } from "./cycle-runs.ts";
+import {
+  boundRun,
+  countObjects,
+  type CycleRun,
+  findRun,
+  finishRun,
+  openRun,
+  startClosing,
+  startSending,
+} from "./cycle-runs.ts";
 
 const { db } = createDeps(env, createWorld().runtime);
 const record = { audit: [], trace: [] };
 const open = (): Promise<boolean> => openRun(db, { cycle: CYCLE, nowMs: CLOSE_MS, traceId: "trace_x" }, record);
+
+const begin = async (nowMs = CLOSE_MS): Promise<boolean> => startClosing(db, { run: await current(), nowMs }, record);
 
 async function current(): Promise<CycleRun> {
   const run = await findRun(db, CYCLE);
@@ -33,21 +44,45 @@ describe("a cycle's run", () => {
   test("does not begin to close before it is bounded, nor while an object up to the bound is pending", async () => {
     await seedObject("t1");
     await open();
-    expect(await startClosing(db, await current(), record)).toBe(false);
+    expect(await begin()).toBe(false);
     await boundRun(db, CYCLE, CLOSE_MS, record);
-    expect(await startClosing(db, await current(), record)).toBe(false);
+    expect(await begin()).toBe(false);
     await execute("UPDATE usage_objects SET status = 'done'");
-    expect([await startClosing(db, await current(), record), await startClosing(db, await current(), record)]).toEqual([
-      true,
-      false,
-    ]);
+    expect([await begin(), await begin()]).toEqual([true, false]);
+  });
+
+  test("waits for an object of an unknown tenant, and for none of a tenant whose purge has begun", async () => {
+    await seedTenant("t1", { status: "Purging" });
+    await seedObject("t1");
+    await seedObject("unknown", { key: "u" });
+    await open();
+    await boundRun(db, CYCLE, CLOSE_MS, record);
+    expect(await countObjects(db, await current())).toEqual({ pending: 1, quarantined: 0 });
+    expect(await begin()).toBe(false);
+    await execute("UPDATE usage_objects SET status = 'quarantined' WHERE tenant_id = 'unknown'");
+    expect(await begin()).toBe(true);
+  });
+
+  test("waits a day for an object that is never counted, and no longer", async () => {
+    await seedObject("t1");
+    await open();
+    await boundRun(db, CYCLE, CLOSE_MS, record);
+    expect(await begin(CLOSE_MS + DAY_MS - 1)).toBe(false);
+    expect(await begin(CLOSE_MS + DAY_MS)).toBe(true);
+  });
+
+  test("is not the first one while usage of an older month is stored, and may follow an older one", async () => {
+    await seedObject("t1", { hour: "2026-10-31T23" });
+    expect(await open()).toBe(false);
+    expect(await openRun(db, { cycle: "2026-10", nowMs: CLOSE_MS, traceId: "trace_x" }, record)).toBe(true);
+    expect(await open()).toBe(true);
   });
 
   test("does not end closing while a tenant is missing, nor the cycle while a charge is pending", async () => {
     await seedTenant("t1");
     await open();
     await boundRun(db, CYCLE, CLOSE_MS, record);
-    await startClosing(db, await current(), record);
+    await begin();
     expect(await startSending(db, await current(), record)).toBe(false);
     await execute("UPDATE tenants_master SET status = 'Purged'");
     expect(await startSending(db, await current(), record)).toBe(true);
@@ -71,7 +106,7 @@ describe("a cycle's run", () => {
     }
     await open();
     await boundRun(db, CYCLE, CLOSE_MS, record);
-    await startClosing(db, await current(), record);
+    await begin();
     expect(await rows("SELECT tenants_planned FROM cycle_runs")).toEqual([{ tenants_planned: 2 }]);
   });
 });

@@ -1,6 +1,6 @@
 import type { AuditEntry } from "@prego/core/audit";
 import { isGuardFailure } from "@prego/core/d1-error";
-import { CLOCK_MARGIN_MS } from "../limits.ts";
+import { CLOCK_MARGIN_MS, OBJECT_WAIT_MS } from "../limits.ts";
 import { EVENT_AGE_MS_MAX } from "@prego/core/limits";
 import { type Cycle, cycleBounds, formatInstant, hourOf, parseCycle, parseInstant } from "@prego/core/period";
 import { cycleRuns, tenantsMaster, usageObjects } from "@prego/core/schema";
@@ -14,6 +14,7 @@ import {
   type TraceEvent,
 } from "@prego/core/store";
 import { asc, desc, eq, min, ne, type SQL, sql } from "drizzle-orm";
+import { isAwaited } from "./waiting-objects.ts";
 
 /** A row of `cycle_runs`. */
 export type CycleRun = typeof cycleRuns.$inferSelect;
@@ -46,22 +47,20 @@ export async function findRun(db: Database, cycle: Cycle): Promise<CycleRun | un
   return run;
 }
 
-/** Opens the close of a cycle; false if it is open already. */
+/**
+ * Opens the close of a cycle; false if it is open already. The first cycle of all is not opened past older usage, which may
+ * have been stored since it was chosen: from then on the aggregator takes hours before the oldest cycle for late ones.
+ */
 export function openRun(
   db: Database,
   opening: { cycle: Cycle; nowMs: number; traceId: string },
   record: ChangeRecord,
 ): Promise<boolean> {
-  const insert = db
-    .insert(cycleRuns)
-    .values({
-      cycle: opening.cycle,
-      status: "waiting",
-      eventTimeBound: formatInstant(cycleBounds(opening.cycle).endMs),
-      openedAt: formatInstant(opening.nowMs),
-      traceId: opening.traceId,
-    })
-    .onConflictDoNothing();
+  const { startMs, endMs } = cycleBounds(opening.cycle);
+  const insert = sql`INSERT INTO cycle_runs (cycle, status, event_time_bound, opened_at, trace_id)
+    SELECT ${opening.cycle}, 'waiting', ${formatInstant(endMs)}, ${formatInstant(opening.nowMs)}, ${opening.traceId}
+    WHERE EXISTS (SELECT 1 FROM cycle_runs) OR NOT EXISTS (SELECT 1 FROM usage_objects WHERE hour < ${hourOf(startMs)})
+    ON CONFLICT (cycle) DO NOTHING`;
   return commitOnce(db, insert, record);
 }
 
@@ -73,13 +72,18 @@ export function boundRun(db: Database, cycle: Cycle, nowMs: number, record: Chan
   return commitOnce(db, update, record);
 }
 
-/** Begins to close tenants; false while an object up to the bound is pending. */
-export function startClosing(db: Database, run: CycleRun, record: ChangeRecord): Promise<boolean> {
+/** Begins to close tenants; false while an object up to the bound is awaited and the wait for it has not run out. */
+export function startClosing(
+  db: Database,
+  { run, nowMs }: { run: CycleRun; nowMs: number },
+  record: ChangeRecord,
+): Promise<boolean> {
   const update = sql`UPDATE cycle_runs
     SET status = 'closing',
       tenants_planned = (SELECT count(*) FROM tenants_master t WHERE ${isEligible(run)})
     WHERE cycle = ${run.cycle} AND status = 'waiting' AND stored_seq_bound IS NOT NULL
-      AND NOT EXISTS (SELECT 1 FROM usage_objects WHERE status = 'pending' AND seq <= cycle_runs.stored_seq_bound)`;
+      AND (bounded_at <= ${formatInstant(nowMs - OBJECT_WAIT_MS)}
+        OR NOT EXISTS (SELECT 1 FROM usage_objects o WHERE ${isAwaited(sql`cycle_runs.stored_seq_bound`)}))`;
   return commitOnce(db, update, record);
 }
 
@@ -118,11 +122,12 @@ export async function countObjects(
   run: Pick<CycleRun, "cycle" | "storedSeqBound">,
 ): Promise<{ pending: number; quarantined: number }> {
   const { startMs, endMs } = cycleBounds(run.cycle);
-  const bound = run.storedSeqBound === null ? sql`1` : sql`seq <= CAST(${run.storedSeqBound} AS INTEGER)`;
+  // 2^53 - 1: every object that is stored so far.
+  const bound = sql`CAST(${run.storedSeqBound ?? Number.MAX_SAFE_INTEGER} AS INTEGER)`;
   const [row] = await db.all<{ pending: number; quarantined: number }>(sql`SELECT
-    (SELECT count(*) FROM usage_objects WHERE status = 'pending' AND ${bound}) AS pending,
+    (SELECT count(*) FROM usage_objects o WHERE ${isAwaited(bound)}) AS pending,
     (SELECT count(*) FROM usage_objects WHERE status = 'quarantined' AND hour >= ${hourOf(startMs)} AND hour < ${hourOf(endMs)}
-      AND ${bound}) AS quarantined`);
+      AND seq <= ${bound}) AS quarantined`);
   return row ?? { pending: 0, quarantined: 0 };
 }
 

@@ -1,30 +1,52 @@
 import type { Database } from "@prego/core/store";
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
+import { ATTEMPTS_UNNOTICED_MAX } from "../limits.ts";
 
 /** Counts that need an operator, over the newest cycles. */
 export interface CloseHealth {
   rejected: number;
-  failed: number;
+  stuck: number;
+  /** As the newest run that ended found it. */
+  withoutSubscription: number;
   open: number;
   quarantined: number;
 }
 
+const recentCycles = sql`SELECT cycle FROM cycle_runs ORDER BY cycle DESC LIMIT 3`;
+
+// The word stands in the text, not in a parameter: only then does SQLite use the partial index.
+const stuckRows: SQL = sql`(SELECT count(*) FROM stripe_usage_outbox
+  WHERE status = 'pending' AND attempts > CAST(${ATTEMPTS_UNNOTICED_MAX} AS INTEGER))`;
+
 /** Reads them by index: `/health` is public and asked often. */
 export async function readHealth(db: Database): Promise<CloseHealth> {
-  const [row] = await db.all<CloseHealth>(sql`
-    WITH recent (cycle) AS (SELECT cycle FROM cycle_runs ORDER BY cycle DESC LIMIT 3)
-    SELECT
-      (SELECT count(*) FROM stripe_usage_outbox WHERE status = 'rejected' AND cycle IN (SELECT cycle FROM recent)) AS rejected,
-      (SELECT count(*) FROM stripe_usage_outbox WHERE status = 'failed' AND cycle IN (SELECT cycle FROM recent)) AS failed,
+  const [row] = await db.all<CloseHealth>(sql`SELECT
+      (SELECT count(*) FROM stripe_usage_outbox WHERE status = 'rejected' AND cycle IN (${recentCycles})) AS rejected,
+      ${stuckRows} AS stuck,
+      coalesce((SELECT report_json ->> '$.without_subscription' FROM job_runs
+        WHERE job = 'cycle-close' AND report_json IS NOT NULL ORDER BY started_at DESC LIMIT 1), 0) AS withoutSubscription,
       (SELECT count(*) FROM cycle_runs WHERE status <> 'closed') AS open,
       (SELECT count(*) FROM usage_objects WHERE status = 'quarantined') AS quarantined`);
-  return row ?? { rejected: 0, failed: 0, open: 0, quarantined: 0 };
+  return row ?? { rejected: 0, stuck: 0, withoutSubscription: 0, open: 0, quarantined: 0 };
 }
 
 /** Rows that wait to be sent. */
-export async function countPendingRows(db: Database): Promise<number> {
-  const [row] = await db.all<{ count: number }>(
-    sql`SELECT count(*) AS count FROM stripe_usage_outbox WHERE status = 'pending'`,
+export const countPendingRows = (db: Database): Promise<number> =>
+  readCount(db, sql`(SELECT count(*) FROM stripe_usage_outbox WHERE status = 'pending')`);
+
+/** Rows that wait after more attempts than a short disturbance needs. */
+export const countStuckRows = (db: Database): Promise<number> => readCount(db, stuckRows);
+
+/** Invoice items of the newest cycles that no invoice of a subscription will collect, because it has ended. */
+export const countWithoutSubscription = (db: Database): Promise<number> =>
+  readCount(
+    db,
+    sql`(SELECT count(*) FROM stripe_usage_outbox o JOIN tenants_master t ON t.tenant_id = o.tenant_id
+      WHERE o.mode = 'invoice_item' AND o.status IN ('pending', 'sent') AND o.cycle IN (${recentCycles})
+        AND t.subscription_status IN ('canceled', 'incomplete_expired'))`,
   );
+
+async function readCount(db: Database, count: SQL): Promise<number> {
+  const [row] = await db.all<{ count: number }>(sql`SELECT ${count} AS count`);
   return row?.count ?? 0;
 }

@@ -144,7 +144,7 @@ export async function renewIntent(db: Database, row: OutboxRow, nowMs: number): 
 /** How a claimed row is left. */
 export interface RowResult {
   row: OutboxRow;
-  status: "pending" | "sent" | "rejected" | "failed";
+  status: "pending" | "sent" | "rejected";
   stripeId: string | null;
   error: string | null;
   nextAttemptAtMs: number;

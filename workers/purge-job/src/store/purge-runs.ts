@@ -2,10 +2,11 @@ import { sql } from "drizzle-orm";
 import type { AuditEntry } from "@prego/core/audit";
 import { formatInstant } from "@prego/core/period";
 import { purgeRuns } from "@prego/core/schema";
-import { appendAudit, appendTrace, requireChanged } from "@prego/core/store";
+import { appendAudit, appendTrace, requireChanged, requireTrue } from "@prego/core/store";
 import { RUNNING_PURGES_MAX } from "../limits.ts";
 import type { Candidate, PlannedStep } from "../plan.ts";
 import { read, write, type PurgeStorage } from "./storage.ts";
+import { hasNoLiveSubscription } from "./subscriptions.ts";
 
 /** A purge that is under way. */
 export interface RunningPurge {
@@ -37,7 +38,7 @@ export interface PurgeStart {
 
 /**
  * Closes the tenant for usage and stores the purge with its steps. The batch fails when anything that was judged has changed
- * since: state, deadline, hold or subscription.
+ * since: state, deadline, hold or a subscription.
  */
 export async function startPurge(storage: PurgeStorage, start: PurgeStart): Promise<RunningPurge> {
   const { candidate, purgeId, tombstone, nowMs } = start;
@@ -47,6 +48,7 @@ export async function startPurge(storage: PurgeStorage, start: PurgeStart): Prom
       WHERE tenant_id = ${candidate.tenantId} AND status = 'Pending_Deletion' AND legal_hold = 0
         AND purge_after IS ${candidate.purgeAfter} AND subscription_status IS ${candidate.subscriptionStatus}`,
     requireChanged(),
+    requireTrue(hasNoLiveSubscription(candidate.tenantId)),
     storage.db.insert(purgeRuns).values({
       purgeId,
       tenantId: candidate.tenantId,

@@ -61,11 +61,12 @@ export function createRollupStore(session: Session): RollupStore {
 
 /**
  * FROM and WHERE of the objects whose cycle no longer takes them. A total is looked for too: an object below the bound
- * that was released from quarantine after its tenant's close would otherwise be billed by nobody.
+ * that was released from quarantine after its tenant's close would otherwise be billed by nobody, and no cycle before the
+ * oldest one is ever opened.
  */
 const lateAmong = (origins: readonly Origin[]): SQL =>
-  sql`FROM json_each(${JSON.stringify(origins)}) JOIN cycle_runs c ON c.cycle = value ->> 'cycle'
-    WHERE c.stored_seq_bound IS NOT NULL AND (c.stored_seq_bound < value ->> 'seq' OR EXISTS (
+  sql`FROM json_each(${JSON.stringify(origins)}) LEFT JOIN cycle_runs c ON c.cycle = value ->> 'cycle'
+    WHERE value ->> 'cycle' < (SELECT min(cycle) FROM cycle_runs) OR c.stored_seq_bound IS NOT NULL AND (c.stored_seq_bound < value ->> 'seq' OR EXISTS (
       SELECT 1 FROM usage_cycle_totals u WHERE u.cycle = c.cycle AND u.tenant_id = value ->> 'tenantId'))`;
 
 // Quantities travel as decimal text: as JSON numbers they would be read as REAL above 2^53. A sum above 64 bits becomes

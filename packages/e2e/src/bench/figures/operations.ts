@@ -29,7 +29,7 @@ const SENDERS = {
   alone: {
     name: "one_by_one_without_company",
     tenant: "ten_alone",
-    requests: 5_000,
+    requests: 2_000,
     eventsPerRequest: 1,
     connections: 1,
   },
