@@ -50,7 +50,7 @@ export const WEBHOOK_TOLERANCE_SECONDS = 300;
 export const WEBHOOK_SIGNATURES_MAX = 5;
 /** A call to another service is given up after this. */
 export const OUTBOUND_TIMEOUT_MS = 20_000;
-/** Attempts of an outbox row before it is failed for a person to look at. */
+/** Attempts of a dispatch before it is failed for a person to look at. */
 export const OUTBOX_ATTEMPTS_MAX = 8;
 /** Stripe keeps v1 idempotency keys and meter identifiers for 24 h; one hour is left for clocks and slow calls. */
 export const STRIPE_KEY_REUSE_MS_MAX = 23 * 60 * 60 * 1_000;

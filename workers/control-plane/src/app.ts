@@ -8,6 +8,7 @@ import { funnelRoutes } from "./routes/funnel-events.ts";
 import { funnelIngestRoutes } from "./routes/funnel-ingest.ts";
 import { internalTenantRoutes } from "./routes/internal-tenants.ts";
 import { internalUsageRoutes } from "./routes/internal-usage.ts";
+import { legalHoldRoutes } from "./routes/legal-hold.ts";
 import { meterRoutes } from "./routes/meters.ts";
 import { nodeRoutes } from "./routes/nodes.ts";
 import { planRoutes } from "./routes/plans.ts";
@@ -30,6 +31,7 @@ export function createWorker(runtime: Runtime): Hono<AppEnv<Env>> {
   app.route("/", tenantRoutes());
   app.route("/", checkoutRoutes());
   app.route("/", internalTenantRoutes());
+  app.route("/", legalHoldRoutes());
   app.route("/", internalUsageRoutes());
   app.route("/", funnelRoutes());
   app.route("/", funnelIngestRoutes());

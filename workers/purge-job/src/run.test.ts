@@ -188,24 +188,34 @@ describe("a purge", () => {
     });
   });
 
-  test("leaves a Stripe customer alone that another tenant uses too, and cancels only its own subscription", async () => {
+  test("leaves a Stripe customer alone that another tenant uses too, with that tenant's subscription", async () => {
     const shared = fakeCustomer("cus_shared");
-    shared.subscriptions.push({ id: "sub_own", status: "past_due" });
+    shared.subscriptions = [
+      { id: "sub_other", status: "past_due" },
+      { id: "sub_own", status: "canceled" },
+    ];
     const stripe = createFakeStripe(shared);
-    await seedTenant("sharer_a", { stripe_customer_id: "cus_shared", status: "Active" });
+    await seedTenant("sharer_a", {
+      stripe_customer_id: "cus_shared",
+      stripe_subscription_id: "sub_other",
+      status: "Active",
+    });
     await seedTenant("sharer_b", { stripe_subscription_id: "sub_own" });
     await insert("stripe_subscriptions", {
       subscription_id: "sub_own",
       customer_id: "cus_shared",
       tenant_id: "sharer_b",
-      status: "past_due",
+      status: "canceled",
       state_as_of: 1,
       updated_at: "2026-10-01T00:00:00.000Z",
     });
     expect(await runOnce(createTestRuntime(stripe.fetch))).toMatchObject({ completed: 1, failed: 0 });
     expect(stripe.customers.get("cus_shared")).toMatchObject({
       deleted: false,
-      subscriptions: [{ status: "past_due" }, { id: "sub_own", status: "canceled" }],
+      subscriptions: [
+        { id: "sub_other", status: "past_due" },
+        { id: "sub_own", status: "canceled" },
+      ],
       paymentMethods: ["pm_1_of_cus_shared", "pm_2_of_cus_shared"],
     });
   });
@@ -271,7 +281,7 @@ describe("a purge", () => {
     const stripe = createFakeStripe(fakeCustomer("cus_good_1"), fakeCustomer("cus_bad"), fakeCustomer("cus_good_2"));
     let isBroken = true;
     const outside = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> =>
-      isBroken && new Request(input, init).url.includes("cus_bad")
+      isBroken && /(?:customers\/|invoices\?.*)cus_bad/.test(new Request(input, init).url)
         ? Promise.resolve(
             Response.json({ error: { type: "api_error", message: "broken for cus_bad" } }, { status: 500 }),
           )

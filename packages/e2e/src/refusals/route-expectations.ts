@@ -61,6 +61,12 @@ export const EXPECTED_ROUTES: Readonly<Record<string, Readonly<Record<string, Ro
     },
     "GET /internal/tenants": { auth: "operator", badQuery: "limit=1000000" },
     "GET /internal/tenants/:tenant_id": { auth: "operator" },
+    "POST /internal/tenants/:tenant_id/legal-hold": {
+      auth: "operator",
+      body: { hold: true, reason: "case 1" },
+      badQuery: "dry_run=1",
+      bodyBytesMax: 64 * KB,
+    },
     "GET /internal/usage": { auth: "operator", query: "tenant_id=t1", badQuery: "tenant_id=.." },
     ...job("/internal/reconcile"),
     "GET /internal/plans": { auth: "operator", badQuery: "limit=0" },
