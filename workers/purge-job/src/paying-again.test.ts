@@ -134,8 +134,7 @@ describe("a purge does not begin", () => {
 });
 
 describe("a purge under way", () => {
-  /** Runs into the wait for a deprovision or Stripe, with the clock a day on each time. */
-  const at = (runtime: TestRuntime, days: number): TestRuntime => {
+  const later = (runtime: TestRuntime, days: number): TestRuntime => {
     runtime.clock.nowMs = NOW_MS + days * 86_400_000;
     return runtime;
   };
@@ -157,7 +156,7 @@ describe("a purge under way", () => {
     expect(customer).toMatchObject({ deleted: false, invoices: [{ status: "open" }, { status: "paid" }] });
     expect(customer?.subscriptions.at(-1)).toEqual({ id: "sub_midway_new", status: "active" });
     customer?.subscriptions.splice(-1, 1, { id: "sub_midway_new", status: "canceled" });
-    expect(await runOnce(at(createTestRuntime(stripe.fetch), 1))).toMatchObject({ continued: 1, completed: 1 });
+    expect(await runOnce(later(createTestRuntime(stripe.fetch), 1))).toMatchObject({ continued: 1, completed: 1 });
     expect(customer?.deleted).toBe(true);
   });
 

@@ -23,6 +23,7 @@ describe("a legal hold", () => {
     const set = await hold("held", { hold: true, reason: " case 1 " }, { headers });
     expect(set).toMatchObject({ status: 200, body: { tenant_id: "held", legal_hold: true } });
     expect(await holdOf("held")).toBe(1);
+    plane.clock.nowMs += 1;
     const lifted = await hold("held", { hold: false, reason: "closed" }, { headers });
     expect(lifted).toMatchObject({ status: 200, body: { tenant_id: "held", legal_hold: false } });
     expect(await holdOf("held")).toBe(0);
@@ -31,9 +32,7 @@ describe("a legal hold", () => {
       { ...about, action: "tenant.legal_hold_set", detail: '{"reason":"case 1"}' },
       { ...about, action: "tenant.legal_hold_lifted", detail: '{"reason":"closed"}' },
     ]);
-    const steps = await rows(
-      "SELECT event_type, payload_json FROM trace_events WHERE tenant_id = 'held' ORDER BY rowid",
-    );
+    const steps = await rows("SELECT event_type, payload_json FROM trace_events WHERE tenant_id = 'held' ORDER BY id");
     expect(steps).toEqual([
       { event_type: "tenant.legal_hold_set", payload_json: null },
       { event_type: "tenant.legal_hold_lifted", payload_json: null },
@@ -74,15 +73,15 @@ describe("a legal hold", () => {
   });
 
   test.each([
-    {},
-    { hold: true },
-    { hold: true, reason: "" },
-    { hold: true, reason: "  " },
-    { hold: true, reason: "x".repeat(501) },
-    { hold: 1, reason: "x" },
-    { hold: "true", reason: "x" },
-    { hold: true, reason: "x", until: "2027" },
-  ])("is refused with 400 as %j and leaves the tenant", async (body) => {
+    ["without members", {}],
+    ["without a reason", { hold: true }],
+    ["with an empty reason", { hold: true, reason: "" }],
+    ["with a blank reason", { hold: true, reason: "  " }],
+    ["with a reason of 501 characters", { hold: true, reason: "x".repeat(501) }],
+    ["with a number for the hold", { hold: 1, reason: "x" }],
+    ["with a text for the hold", { hold: "true", reason: "x" }],
+    ["with an unknown member", { hold: true, reason: "x", until: "2027" }],
+  ])("is refused with 400 %s, and the tenant stays as it was", async (_title, body) => {
     await rows("UPDATE tenants_master SET legal_hold = 0 WHERE tenant_id = 'free' RETURNING tenant_id");
     expect(await hold("free", body)).toMatchObject({ status: 400, body: { code: "validation_failed" } });
     expect(await holdOf("free")).toBe(0);
