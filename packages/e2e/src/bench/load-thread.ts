@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { constants, setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { percentile } from "./statistics.ts";
 
@@ -15,6 +16,8 @@ export interface LoadPlan {
   secondsMax?: number;
   /** Shortest time between two requests of one connection; 0 unless told. */
   paceMs?: number;
+  /** Leaves the processor to others whenever they want it. */
+  yields?: boolean;
 }
 
 /** What came of it. */
@@ -78,6 +81,8 @@ function drive(socket: Socket, { next, onAnswer, paceMs }: Traffic): Promise<voi
 }
 
 async function runLoad(plan: LoadPlan): Promise<LoadResult> {
+  // On Linux a thread has a priority of its own.
+  if (plan.yields === true) setPriority(constants.priority.PRIORITY_LOW);
   const { hostname, port } = new URL(plan.url);
   const requests = plan.bodies.map((body) => encodeRequest(plan, hostname, body));
   const latenciesMs: number[] = [];

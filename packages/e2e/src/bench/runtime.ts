@@ -1,4 +1,5 @@
 import { mkdtempSync } from "node:fs";
+import { constants, setPriority } from "node:os";
 import path from "node:path";
 import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
@@ -23,6 +24,8 @@ export interface MeasuredRuntime {
   /** Only of a runtime that was started with `inspect`. */
   heapOf(worker: string): Promise<HeapInspector>;
   process(): ProcessFigures | undefined;
+  /** Makes it leave the processor to others whenever they want it. */
+  yieldProcessor(): void;
   /** The first errors that workers logged; a measurement during which they failed is worth nothing. */
   errors: readonly string[];
   close(): Promise<void>;
@@ -31,11 +34,15 @@ export interface MeasuredRuntime {
 /** The compatibility date of all workers, as in wrangler.base.toml. */
 const COMPATIBILITY_DATE = "2026-10-12";
 const ERRORS_MAX = 20;
+/** How Miniflare takes flags for V8. */
+const V8_FLAGS = "MINIFLARE_WORKERD_V8_FLAGS";
 
 /** What is unusual about a runtime. */
 export interface RuntimeOptions {
   /** Opens the inspector. */
   inspect?: boolean;
+  /** Limit of every isolate's heap; one that needs more ends the whole runtime. */
+  heapMbMax?: number;
   /** An empty directory: runtimes that are given the same one share D1 and R2, and the first of them runs these. */
   storageFolder?: string;
 }
@@ -43,7 +50,7 @@ export interface RuntimeOptions {
 /** Bundles and starts workers in one workerd with one D1 and R2. */
 export async function startRuntime(
   workers: readonly MeasuredWorker[],
-  { inspect = false, storageFolder }: RuntimeOptions = {},
+  { inspect = false, heapMbMax, storageFolder }: RuntimeOptions = {},
 ): Promise<MeasuredRuntime> {
   const errors: string[] = [];
   const earlier = new Set(findRuntimeProcesses());
@@ -56,8 +63,10 @@ export async function startRuntime(
     },
     workers: await Promise.all(workers.map(toOptions)),
   });
+  // Read when the process is started; nothing else starts one at that time.
+  if (heapMbMax !== undefined) process.env[V8_FLAGS] = `--max-heap-size=${heapMbMax}`;
   const miniflare = new Miniflare({ ...options, ...(storageFolder === undefined ? {} : shareStorage(storageFolder)) });
-  await miniflare.ready;
+  await miniflare.ready.finally(() => Reflect.deleteProperty(process.env, V8_FLAGS));
   const pid = findRuntimeProcesses().find((found) => !earlier.has(found));
   return {
     urlOf: (worker) => miniflare.unsafeGetDirectURL(worker),
@@ -65,6 +74,9 @@ export async function startRuntime(
     bucket: async (worker) => (await miniflare.getR2Bucket("BUCKET", worker)) as unknown as R2Bucket,
     heapOf: async (worker) => openHeapInspector(await miniflare.getInspectorURL(), worker),
     process: () => readProcess(pid),
+    yieldProcessor: () => {
+      if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW);
+    },
     errors,
     close: () => miniflare.dispose(),
   };
