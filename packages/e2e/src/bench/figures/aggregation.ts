@@ -119,17 +119,17 @@ interface Memory {
   grownBytes: number;
 }
 
-async function watchMemory({ runtime, aggregate }: AggregationBench, lines: number): Promise<Memory> {
-  const heap = await runtime.heapOf("aggregator");
-  const before = runtime.process()?.residentBytes ?? Number.NaN;
+async function watchMemory(bench: AggregationBench, lines: number): Promise<Memory> {
+  const heap = await bench.runtime.heapOf("aggregator");
+  const before = bench.runtime.process()?.residentBytes ?? Number.NaN;
   const most = { heapBytes: 0, grownBytes: 0 };
   const sample = async (): Promise<void> => {
     most.heapBytes = Math.max(most.heapBytes, await heap.usedBytes());
-    most.grownBytes = Math.max(most.grownBytes, (runtime.process()?.residentBytes ?? Number.NaN) - before);
+    most.grownBytes = Math.max(most.grownBytes, (bench.runtime.process()?.residentBytes ?? Number.NaN) - before);
   };
   const timer = setInterval(() => void sample(), SAMPLE_EVERY_MS);
   try {
-    await aggregate(lines);
+    await bench.aggregate(lines);
     await sample();
   } finally {
     clearInterval(timer);

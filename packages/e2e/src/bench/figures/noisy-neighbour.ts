@@ -131,7 +131,7 @@ function report(results: Measured): Report {
     notes: [
       `The quiet tenant sends ${perSecond} requests/s on ${QUIET.connections} connections, its neighbour all it can on ${BUSY.connections}. Medians over the rounds.`,
       `Each tenant has a runtime of its own, so a thread as in production; D1 and R2 are one, in a third. All of them and the load share ${availableParallelism()} cores and one disk;`,
-      "the neighbour's runtime and load have the lower priority, because in production they have other cores. Its rate shows that it is at full load nevertheless.",
+      "the neighbour's runtime and load have the lower priority, because in production they have other cores. Its rate shows how full its load was.",
     ],
   };
 }
