@@ -16,6 +16,7 @@ export function workerProject(folder: string): ViteUserConfig {
     test: {
       name: path.basename(folder),
       include: ["src/**/*.test.ts"],
+      testTimeout: 60_000,
       setupFiles: [path.join(import.meta.dirname, "apply-migrations.ts")],
     },
   });
