@@ -14,10 +14,11 @@ import { PRICES } from "./price-list.ts";
 const measured: MeasuredUsage = {
   perMillion: {
     oneByOne: { objectRequests: 1_000_000, objectRowsWritten: 100_000 },
-    alone: { objectRequests: 1_000_000, objectRowsWritten: 2_000_000 },
-    batches: { objectRequests: 10_000, objectRowsWritten: 20_000 },
+    oneByOneAlone: { objectRequests: 1_000_000, objectRowsWritten: 2_000_000 },
+    batches: { objectRequests: 10_000, objectRowsWritten: 2_000 },
+    batchesAlone: { objectRequests: 10_000, objectRowsWritten: 20_000 },
   },
-  cpuMsPerRequest: { oneByOne: 0.5, alone: 1, batches: 4 },
+  cpuMsPerRequest: { oneByOne: 0.5, oneByOneAlone: 1, batches: 4, batchesAlone: 5 },
   perFlush: { r2ClassA: 1, d1RowsWritten: 8 },
   perRun: { d1RowsRead: 10 },
   objectRowBytes: 500,
@@ -53,7 +54,7 @@ test("a month pays its events, the flushes that were not full, and the aggregato
 });
 
 test("the alternatives pay each event", () => {
-  const month = { events: 3_000_000, sender: "alone", tenants: 1 } as const;
+  const month = { events: 3_000_000, sender: "oneByOneAlone", tenants: 1 } as const;
   expect(alternativeUsage(R2_PUT_PER_EVENT, month)).toEqual({ r2ClassA: 3_000_000, r2ClassB: 3_000_000 });
   expect(alternativeUsage(D1_INSERT_PER_EVENT, month)).toEqual({ d1RowsWritten: 6_000_000 });
 });

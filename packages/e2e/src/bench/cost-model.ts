@@ -29,7 +29,12 @@ export interface Month {
 }
 
 /** Events a request of each kind of sender holds. */
-const EVENTS_PER_REQUEST: Record<SenderKind, number> = { oneByOne: 1, alone: 1, batches: 100 };
+const EVENTS_PER_REQUEST: Record<SenderKind, number> = {
+  oneByOne: 1,
+  oneByOneAlone: 1,
+  batches: 100,
+  batchesAlone: 100,
+};
 
 const MILLION = 1_000_000;
 /** Events of a flush that is full. */

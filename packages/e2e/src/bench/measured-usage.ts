@@ -1,8 +1,8 @@
 import type { Counts } from "./instrument/counts.ts";
 import type { Usage } from "./price-list.ts";
 
-/** How events arrive: one by one in company of others of their tenant, one by one alone, or 100 a request. */
-export type SenderKind = "oneByOne" | "alone" | "batches";
+/** How events arrive: one by one or 100 a request, in company of others of their tenant or alone. */
+export type SenderKind = "oneByOne" | "oneByOneAlone" | "batches" | "batchesAlone";
 
 /** What the bench counted of billed operations: the base of every price in the documents. */
 export interface MeasuredUsage {

@@ -61,7 +61,8 @@ test("prices read as their pages write them", () => {
   expect(formatPrice("objectRowsRead")).toBe("$0.001 a million rows");
   expect(formatPrice("objectGbSeconds")).toBe("$12.5 a million GB-s");
   expect(formatPrice("d1GbMonths")).toBe("$0.75 a GB-month");
-  expect([0, 0.01234, 12.345].map(formatUsd)).toEqual(["$0.00", "$0.0123", "$12.35"]);
+  expect([0, 0.01234, 4_856.9].map((usd) => formatUsd(usd))).toEqual(["$0.00", "$0.0123", "$4,856.90"]);
+  expect(formatUsd(0.345, 2)).toBe("$0.35");
 });
 
 test("every price is a whole number of nano-dollars and names its page", () => {

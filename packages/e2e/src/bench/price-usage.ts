@@ -67,9 +67,9 @@ export function addUsage(...parts: readonly Usage[]): Usage {
   return sum;
 }
 
-/** Dollars with as many digits as they need to be seen. */
-export function formatUsd(usd: number): string {
-  return `$${usd.toFixed(usd !== 0 && Math.abs(usd) < 1 ? 4 : 2)}`;
+/** Dollars, with as many digits as they need to be seen unless told. */
+export function formatUsd(usd: number, digits = usd !== 0 && Math.abs(usd) < 1 ? 4 : 2): string {
+  return `$${usd.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
 }
 
 /** A price as its page writes it: by the million, storage by the unit. */
