@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     name: "e2e",
+    maxWorkers: 2,
     include: ["src/checks/**/*.test.ts", "src/system/**/*.test.ts", "src/bench/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
