@@ -1,6 +1,6 @@
 import type { Runtime, SharedBindings } from "@prego/core/http";
 import { createWorker } from "@prego/usage-writer/app";
-import type { AppendRequest } from "@prego/usage-writer/buffer/append-request";
+import type { PackedAppend } from "@prego/usage-writer/buffer/append-wire";
 import { UsageBuffer as RealUsageBuffer } from "@prego/usage-writer/buffer/usage-buffer";
 import { createBufferDeps } from "@prego/usage-writer/deps";
 import type { Env } from "@prego/usage-writer/env";
@@ -68,8 +68,8 @@ type Namespace = DurableObjectNamespace<UsageBuffer>;
 function breakNamespace(namespace: Namespace, lane: FaultLane): Namespace {
   const getByName = (name: string) => {
     const restart = (): void => void ignore(namespace.getByName(name).restart());
-    const append = (request: AppendRequest) =>
-      lane.passAt("buffer_rpc", restart, async () => namespace.getByName(name).append(request));
+    const append = (...packed: PackedAppend) =>
+      lane.passAt("buffer_rpc", restart, async () => namespace.getByName(name).append(...packed));
     return { append };
   };
   return { getByName } as unknown as Namespace;

@@ -11,6 +11,7 @@ import {
   setTenantStatus,
 } from "../usage-test-kit.ts";
 import type { AppendRequest } from "./append-request.ts";
+import { packAppend } from "./append-wire.ts";
 
 const worker = createTestWorker();
 const DAY_MS = 86_400_000;
@@ -59,7 +60,7 @@ describe("UsageBuffer", () => {
   it("flushes an event whose write took effect and then failed, once its sender has tried again", async () => {
     const tenantId = await addTenant("half-failed");
     await runInDurableObject(bufferOf(tenantId), async (buffer, { storage }) => {
-      await buffer.append(idRequest(tenantId, 1));
+      await buffer.append(...packAppend(idRequest(tenantId, 1)));
       await buffer.alarm();
       await storage.deleteAlarm();
       const { sql } = storage;
@@ -72,9 +73,9 @@ describe("UsageBuffer", () => {
           return cursor;
         },
       });
-      await expect(buffer.append(idRequest(tenantId, 2))).rejects.toThrow("its answer was lost");
+      await expect(buffer.append(...packAppend(idRequest(tenantId, 2)))).rejects.toThrow("its answer was lost");
       Object.defineProperty(sql, "exec", { configurable: true, value: exec });
-      await buffer.append(idRequest(tenantId, 2));
+      await buffer.append(...packAppend(idRequest(tenantId, 2)));
       expect(await storage.getAlarm()).toBeLessThan(Date.now() + DAY_MS / 2);
     });
   });
@@ -94,8 +95,8 @@ describe("UsageBuffer", () => {
     const tenantId = await addTenant("grouped");
     const requests = Array.from({ length: 40 }, (_, index) => idRequest(tenantId, index % 30));
     const statuses = await runInDurableObject(bufferOf(tenantId), async (buffer) => {
-      const results = await Promise.all(requests.map((request) => buffer.append(request)));
-      return results.map((result) => (result.kind === "done" ? result.statuses : result.kind)).join("");
+      const results = await Promise.all(requests.map((request) => buffer.append(...packAppend(request))));
+      return results.join("");
     });
     expect(statuses).toBe("a".repeat(30) + "d".repeat(10));
     expect(await countRows(tenantId, "batches")).toBe(1);
@@ -230,10 +231,12 @@ describe("UsageBuffer", () => {
     const tenantId = await addTenant("versions");
     const stub = bufferOf(tenantId);
     const request = { tenantId, shard: 0, ids: new Uint32Array(0), hours: [], lines: [] };
-    expect(await stub.append({ ...request, v: 2 as 1 })).toEqual({ v: 1, kind: "unsupported" });
-    expect(await stub.append({ ...request, v: 1 })).toEqual({ v: 1, kind: "done", statuses: "" });
+    expect(await stub.append(...packAppend({ ...request, v: 2 as 1 }))).toBe('{"v":1,"kind":"unsupported"}');
+    expect(await stub.append(...packAppend({ ...request, v: 1 }))).toBe("");
     await runInDurableObject(stub, async (buffer) => {
-      await expect(buffer.append({ ...request, v: 1, tenantId: "versions-other" })).rejects.toThrow("another tenant");
+      await expect(buffer.append(...packAppend({ ...request, v: 1, tenantId: "versions-other" }))).rejects.toThrow(
+        "another tenant",
+      );
     });
   });
 

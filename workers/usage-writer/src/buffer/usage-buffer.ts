@@ -4,6 +4,7 @@ import { type BufferDeps, createBufferDeps } from "../deps.ts";
 import type { Env } from "../env.ts";
 import { BUSY_RETRY_AFTER_SECONDS, MAINTENANCE_MS } from "../limits.ts";
 import type { AppendRequest, AppendResult } from "./append-request.ts";
+import { type PackedAppend, packResult, unpackAppend } from "./append-wire.ts";
 import { type BufferState, isFull, loadState } from "./buffer-state.ts";
 import { type BatchRow, decideGroup } from "./decide-group.ts";
 import { flushOnce } from "./flush.ts";
@@ -42,9 +43,13 @@ export class UsageBuffer extends DurableObject<Env> {
     });
   }
 
-  /** Answers when the events are durable. */
-  async append(request: AppendRequest): Promise<AppendResult> {
-    if (request.v !== 1) return { v: 1, kind: "unsupported" };
+  /** Takes a packed {@link AppendRequest}; the packed {@link AppendResult} comes when the events are durable. */
+  async append(...packed: PackedAppend): Promise<string> {
+    const request = unpackAppend(...packed);
+    return packResult(request === undefined ? { v: 1, kind: "unsupported" } : await this.#append(request));
+  }
+
+  async #append(request: AppendRequest): Promise<AppendResult> {
     const state = this.#openState(request);
     if (isFull(state, request.lines.length)) {
       return { v: 1, kind: "busy", retryAfterSeconds: BUSY_RETRY_AFTER_SECONDS };

@@ -1,4 +1,5 @@
 import { type AppendRequest, type AppendResult, ID_WORDS } from "../buffer/append-request.ts";
+import { packAppend, unpackResult } from "../buffer/append-wire.ts";
 import { hasId } from "../buffer/digest-table.ts";
 import type { UsageBuffer } from "../buffer/usage-buffer.ts";
 import { APPEND_ATTEMPTS_MAX, BUSY_RETRY_AFTER_SECONDS, RETRY_AFTER_SECONDS } from "../limits.ts";
@@ -17,11 +18,12 @@ export async function appendToBuffer(
   request: AppendRequest,
 ): Promise<AppendOutcome> {
   const repeatable = isRepeatable(request);
+  const packed = packAppend(request);
   for (let attempt = 1; ; attempt++) {
     try {
       // A stub is broken after an exception, so each attempt takes its own. No tenant id holds a slash.
       const stub = namespace.getByName(`${request.tenantId}/${request.shard}`);
-      return toOutcome(await stub.append(request));
+      return toOutcome(unpackResult(await stub.append(...packed)));
     } catch (error) {
       if (!repeatable || attempt >= APPEND_ATTEMPTS_MAX || !isPassing(error)) {
         return { kind: "unavailable", retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error };

@@ -1,12 +1,13 @@
 import { createRuntime } from "@prego/core/http";
 import { createWorker } from "@prego/usage-writer/app";
-import type { AppendRequest, AppendResult } from "@prego/usage-writer/buffer/append-request";
+import { ID_WORDS, STATUS_CODES } from "@prego/usage-writer/buffer/append-request";
+import type { PackedAppend } from "@prego/usage-writer/buffer/append-wire";
 import { DurableObject } from "cloudflare:workers";
 
 /** The buffer of usage-writer without its work: it answers "accepted" at once and keeps nothing. */
 export class UsageBuffer extends DurableObject {
-  append({ lines }: AppendRequest): AppendResult {
-    return { v: 1, kind: "done", statuses: "a".repeat(lines.length) };
+  append(...[ids]: PackedAppend): string {
+    return STATUS_CODES.accepted.repeat(ids.length / ID_WORDS);
   }
 }
 

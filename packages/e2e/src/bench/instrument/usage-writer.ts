@@ -1,6 +1,6 @@
 import { createRuntime } from "@prego/core/http";
 import { createWorker } from "@prego/usage-writer/app";
-import type { AppendRequest, AppendResult } from "@prego/usage-writer/buffer/append-request";
+import type { PackedAppend } from "@prego/usage-writer/buffer/append-wire";
 import { UsageBuffer as RealUsageBuffer } from "@prego/usage-writer/buffer/usage-buffer";
 import type { Env } from "@prego/usage-writer/env";
 import { countBucket } from "./bucket.ts";
@@ -39,8 +39,8 @@ export class UsageBuffer extends RealUsageBuffer {
     this.#sql = sql;
   }
 
-  override append(request: AppendRequest): Promise<AppendResult> {
-    return this.#busy(() => super.append(request));
+  override append(...packed: PackedAppend): Promise<string> {
+    return this.#busy(() => super.append(...packed));
   }
 
   override alarm(): Promise<void> {
