@@ -3,6 +3,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { ConnectionDropped } from "./connection-dropped.ts";
 
 export interface EmulatorApp {
   fetch(request: Request): Promise<Response>;
@@ -12,11 +13,6 @@ export interface EmulatorServer {
   readonly url: string;
   readonly port: number;
   close(): Promise<void>;
-}
-
-/** Thrown by an emulator whose fault says that the connection breaks before an answer. */
-export class ConnectionDropped extends Error {
-  override readonly name = "ConnectionDropped";
 }
 
 /** Serves an emulator on loopback. Port 0 lets the system choose. */

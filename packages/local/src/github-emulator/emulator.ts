@@ -1,5 +1,5 @@
 import { Hono, type Context } from "hono";
-import { ConnectionDropped } from "../emulator-server.ts";
+import { ConnectionDropped } from "../connection-dropped.ts";
 import { createFaultBook, type Fault, type FaultBook, type FaultPlan } from "../stripe-emulator/faults.ts";
 import { readDispatch } from "./dispatch.ts";
 import { dispatchDocs, GithubFailure, runDocs } from "./github-failure.ts";

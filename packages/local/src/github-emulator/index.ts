@@ -1,4 +1,5 @@
-export { ConnectionDropped, serveEmulator } from "../emulator-server.ts";
+export { ConnectionDropped } from "../connection-dropped.ts";
+export { serveEmulator } from "../emulator-server.ts";
 export { createGithubEmulator } from "./emulator.ts";
 export { createWorkflowRunner, defaultStages } from "./workflow-runner.ts";
 export type { EmulatorServer } from "../emulator-server.ts";

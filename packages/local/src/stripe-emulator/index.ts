@@ -1,4 +1,5 @@
-export { ConnectionDropped, serveEmulator } from "../emulator-server.ts";
+export { ConnectionDropped } from "../connection-dropped.ts";
+export { serveEmulator } from "../emulator-server.ts";
 export { createStripeEmulator } from "./emulator.ts";
 export type { EmulatorServer } from "../emulator-server.ts";
 export type { StripeEmulatorOptions } from "./context.ts";

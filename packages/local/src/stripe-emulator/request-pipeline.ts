@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { ConnectionDropped } from "../emulator-server.ts";
+import { ConnectionDropped } from "../connection-dropped.ts";
 import type { StripeHandler } from "./api.ts";
 import { apiVersion, noOrigin, type EmulatorContext } from "./context.ts";
 import { nameMeterLock } from "./meter-lock.ts";
