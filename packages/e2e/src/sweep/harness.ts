@@ -1,9 +1,8 @@
-import path from "node:path";
-import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { applyMigrations } from "../bench/migrate.ts";
+import { bundleWorker } from "./bundle-worker.ts";
 import type { CountedTotal, FaultPlan, FaultReport, HarnessCommand, HarnessStatus } from "./fault-plan.ts";
-import { plantBug } from "./planted-bugs.ts";
+import type { PlantedBug } from "./planted-bugs.ts";
 
 /** The usage path in one runtime, with faults on command and a clock of its own. */
 export interface Harness {
@@ -28,14 +27,14 @@ const COMPATIBILITY_DATE = "2026-10-12";
 /** A request that is not answered by then shows a fault of the harness: what hangs on purpose is answered at once. */
 const ANSWER_MS_MAX = 60_000;
 
-/** Bundles the workers, with a planted bug if one is named, and starts them with migrations applied. */
-export async function startHarness(bug?: string): Promise<Harness> {
+/** Bundles the workers, with a planted bug if one is given, and starts them with migrations applied. */
+export async function startHarness(bug?: PlantedBug): Promise<Harness> {
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       // Faults make the runtime complain all the time; what counts is the comparison.
       handleStructuredLogs: () => undefined,
       name: "sweep",
-      modules: [{ type: "ESModule", path: "sweep.mjs", contents: await bundle(bug) }],
+      modules: [{ type: "ESModule", path: "sweep.mjs", contents: await bundleWorker("harness-worker.ts", bug) }],
       compatibilityDate: COMPATIBILITY_DATE,
       unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
       d1Databases: { DB: "prego" },
@@ -76,21 +75,4 @@ function createClient(url: URL, close: () => Promise<void>): Harness {
     readTotals: () => tell({ do: "totals" }),
     close,
   };
-}
-
-async function bundle(bug: string | undefined): Promise<string> {
-  const result = await build({
-    entryPoints: [path.join(import.meta.dirname, "harness-worker.ts")],
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "neutral",
-    target: "es2024",
-    conditions: ["workerd", "worker", "import"],
-    mainFields: ["module", "main"],
-    external: ["cloudflare:*", "node:*"],
-    logLevel: "silent",
-    plugins: bug === undefined ? [] : [plantBug(bug)],
-  });
-  return result.outputFiles[0]?.text ?? "";
 }

@@ -1,6 +1,7 @@
 import { type CallSweepOptions, type CallSweepReport, sweepCalls } from "./call-sweep.ts";
 import { type Harness, startHarness } from "./harness.ts";
-import { PLANTED_BUGS } from "./planted-bugs.ts";
+import { findBug } from "./planted-bugs.ts";
+import { USAGE_BUGS } from "./usage-bugs.ts";
 import { sweepVolume, type VolumeSweepReport } from "./volume-sweep.ts";
 
 /** What a sweep of the usage path is asked for. */
@@ -33,7 +34,8 @@ export const startOfSweep = (nowMs: number): number => Math.floor(nowMs / DAY_MS
 export async function sweepUsage(sweep: UsageSweepOptions): Promise<UsageSweepReport> {
   const { seed, events, bug, allGaps = false, onCalls } = sweep;
   const startMs = startOfSweep(Date.now());
-  const harnesses = await Promise.all(Array.from({ length: HARNESSES }, () => startHarness(bug)));
+  const planted = bug === undefined ? undefined : findBug(USAGE_BUGS, bug);
+  const harnesses = await Promise.all(Array.from({ length: HARNESSES }, () => startHarness(planted)));
   try {
     const options = { seed, startMs, allGaps, stride: HARNESSES };
     const parts = await Promise.all(harnesses.map((harness, offset) => sweepCalls(harness, { ...options, offset })));
@@ -56,9 +58,8 @@ export const isExact = ({ calls, volume }: UsageSweepReport): boolean =>
 
 /** Sweeps with a planted bug until it shows; a report without failures means that it was not seen. */
 export async function huntBug(name: string, seed: number): Promise<CallSweepReport> {
-  const bug = PLANTED_BUGS[name];
-  if (bug === undefined) throw new Error(`no bug ${name}; there are ${Object.keys(PLANTED_BUGS).join(", ")}`);
-  const harness = await startHarness(name);
+  const bug = findBug(USAGE_BUGS, name);
+  const harness = await startHarness(bug);
   const options: CallSweepOptions = { seed, startMs: startOfSweep(Date.now()), stride: 1, failFast: true };
   try {
     return await sweepCalls(harness, { ...options, sites: bug.sites });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { sweepCalls } from "../sweep/call-sweep.ts";
 import { startHarness } from "../sweep/harness.ts";
-import { PLANTED_BUGS } from "../sweep/planted-bugs.ts";
+import { USAGE_BUGS } from "../sweep/usage-bugs.ts";
 import { huntBug, startOfSweep } from "../sweep/usage-sweep.ts";
 import { sweepVolume } from "../sweep/volume-sweep.ts";
 
@@ -29,6 +29,6 @@ test("sees a worker that counts an object whenever it reads it", async () => {
 });
 
 test("refuses to run with a bug that it cannot plant", async () => {
-  expect(Object.keys(PLANTED_BUGS)).toHaveLength(4);
+  expect(Object.keys(USAGE_BUGS)).toHaveLength(4);
   await expect(huntBug("no-such-bug", SEED)).rejects.toThrow("there are ack-before-commit");
 });
