@@ -1,0 +1,56 @@
+import type { PlantedBug } from "../planted-bugs.ts";
+import type { CallSite } from "./fault-plan.ts";
+
+const SINK = "cycle-close/src/execute.ts";
+const OUTBOX = "cycle-close/src/store/outbox.ts";
+const DECISION = "cycle-close/src/plan/send-decision.ts";
+const FAILURE = "cycle-close/src/plan/stripe-failure.ts";
+
+/** Bugs that the sweep of the close must see, by name. */
+export const BILLING_BUGS: Readonly<Record<string, PlantedBug<CallSite>>> = {
+  "random-key": {
+    sites: ["stripe"],
+    changes: [
+      {
+        file: SINK,
+        correct: "idempotencyKey: idempotencyKey({ identifier: row.identifier, keyEpoch: payload.key_epoch })",
+        wrong: "idempotencyKey: crypto.randomUUID()",
+      },
+    ],
+  },
+  "mark-before-send": {
+    sites: ["d1"],
+    changes: [
+      {
+        file: OUTBOX,
+        correct: "SET attempts = attempts + 1, intent_at",
+        wrong: "SET status = 'sent', attempts = attempts + 1, intent_at",
+      },
+      {
+        file: OUTBOX,
+        correct: "WHERE o.identifier = r.value ->> 'identifier' AND o.status = 'pending'",
+        wrong: "WHERE o.identifier = r.value ->> 'identifier'",
+      },
+    ],
+  },
+  "old-key-without-look-up": {
+    sites: ["stripe"],
+    changes: [
+      {
+        file: DECISION,
+        correct: "isTooOld || nowMs - row.intentAtMs >= STRIPE_KEY_REUSE_MS_MAX ?",
+        wrong: "isTooOld ?",
+      },
+    ],
+  },
+  "not-found-is-success": {
+    sites: ["stripe"],
+    changes: [
+      {
+        file: FAILURE,
+        correct: 'if (mode === "meter_event" && status === 400',
+        wrong: "if (status === 404 || status === 400",
+      },
+    ],
+  },
+};

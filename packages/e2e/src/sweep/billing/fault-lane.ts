@@ -1,0 +1,98 @@
+import type { StripeEmulator } from "@prego/local/stripe-emulator/emulator";
+import { OUTBOUND_TIMEOUT_MS } from "@prego/core/limits";
+import { FaultInjector } from "../../faults/fault-injector.ts";
+import { type CallSite, type Fault, type FaultMode, MODES_AT } from "./fault-plan.ts";
+
+/** The text of D1's own connection error, which code must treat as "outcome unknown". */
+const lost = (): Error => Object.assign(new Error("D1_ERROR: Network connection lost."), { retryable: true });
+
+/** What fetch throws when Stripe's client ends a call itself. */
+const timedOut = (): Error => new DOMException("The operation was aborted.", "AbortError");
+
+/** How the emulator brings about what goes wrong at a call. */
+const STRIPE_FAULTS = {
+  before: { status: "dropped" },
+  after: { status: "lost_answer" },
+  saved_500: { status: 500, save: true },
+  saved_500_after: { status: 500, save: true, effect: true },
+  not_found: { status: 404 },
+} as const;
+
+/** The world outside of a run. */
+export interface Outside {
+  emulator: StripeEmulator;
+  clock: { nowMs: number };
+}
+
+/** The calls of one run, in their order; the fault's own goes wrong. */
+export class BillingLane extends FaultInjector {
+  readonly sites: CallSite[] = [];
+  strikes = 0;
+  #onEnd: (() => void)[] = [];
+  readonly #outside: Outside;
+  readonly #planned: Pick<Fault, "call" | "mode"> | undefined;
+
+  constructor(outside: Outside, planned?: Pick<Fault, "call" | "mode">) {
+    super();
+    this.#outside = outside;
+    this.#planned = planned;
+  }
+
+  /** What goes wrong at the call that was just counted. */
+  protected choose(site: CallSite): FaultMode | undefined {
+    const { call, mode } = this.#planned ?? {};
+    return call === this.sites.length && mode !== undefined && MODES_AT[site].includes(mode) ? mode : undefined;
+  }
+
+  /** The work's own outcome, or `ended` as soon as one of its calls will never answer. */
+  async watch<T>(work: () => Promise<T>): Promise<T | "ended"> {
+    const ended = new Promise<"ended">((resolve) => this.#onEnd.push(() => resolve("ended")));
+    return Promise.race([work(), ended]);
+  }
+
+  override async pass<T>(effect: () => Promise<T>): Promise<T> {
+    switch (this.#count("d1")) {
+      case "before":
+        throw lost();
+      case "hang":
+        return this.#end();
+      case "after":
+        await effect();
+        throw lost();
+      case "crash":
+        await effect();
+        return this.#end();
+      case "saved_500":
+      case "saved_500_after":
+      case "not_found":
+      case undefined:
+        return effect();
+    }
+  }
+
+  /** Stripe behind the network; the real client calls it. */
+  readonly fetch: typeof fetch = async (input, init) => {
+    const mode = this.#count("stripe");
+    const { emulator, clock } = this.#outside;
+    if (mode === "hang") {
+      clock.nowMs += OUTBOUND_TIMEOUT_MS;
+      throw timedOut();
+    }
+    const isFaulty = mode !== undefined && mode !== "crash";
+    emulator.setFaults(isFaulty ? { fail: [STRIPE_FAULTS[mode]] } : {});
+    const answer = await emulator.fetch(new Request(input, init));
+    return mode === "crash" ? this.#end() : answer;
+  };
+
+  #count(site: CallSite): FaultMode | undefined {
+    this.sites.push(site);
+    const mode = this.choose(site);
+    if (mode !== undefined) this.strikes += 1;
+    return mode;
+  }
+
+  #end(): Promise<never> {
+    for (const notify of this.#onEnd.splice(0)) notify();
+    return new Promise<never>(() => undefined);
+  }
+}

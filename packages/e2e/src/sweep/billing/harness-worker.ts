@@ -1,0 +1,22 @@
+import type { SharedBindings } from "@prego/core/http";
+import type { BillingCommand } from "./fault-plan.ts";
+import { runPoint } from "./run-point.ts";
+import { createWorld, type World } from "./world.ts";
+
+// One isolate holds the workers, Stripe and the clock, so that a point is one request and nothing waits for a network.
+let world: World | undefined;
+
+async function obey(command: BillingCommand, bindings: SharedBindings): Promise<unknown> {
+  if (command.do === "fleet") {
+    world = await createWorld(bindings, command.seed);
+    return { tenants: world.fleet.length };
+  }
+  if (world === undefined) throw new Error("no fleet was seeded");
+  return runPoint(world, command.faults);
+}
+
+export default {
+  async fetch(request: Request, env: SharedBindings): Promise<Response> {
+    return Response.json(await obey(await request.json<BillingCommand>(), env));
+  },
+};

@@ -1,0 +1,128 @@
+import type { Runtime, SharedBindings } from "@prego/core/http";
+import { cycleBounds } from "@prego/core/period";
+import type { Env } from "@prego/cycle-close/env";
+import { startClose } from "@prego/cycle-close/start";
+import { createStripeEmulator, type StripeEmulator } from "@prego/local/stripe-emulator/emulator";
+import { faultyBindings } from "../../faults/fault-injector.ts";
+import { BillingLane } from "./fault-lane.ts";
+import { CYCLES, type Fleet, makeFleet } from "./fleet.ts";
+import { addLateUsage, keepStores, priceIdOf, restoreStores, seedFleet } from "./fleet-stores.ts";
+
+const MINUTE_MS = 60_000;
+/** A close comes 40 minutes after the cycle: past its grace. */
+const CLOSE_AFTER_MS = 40 * MINUTE_MS;
+
+/** Settings that every worker of the sweep runs with. */
+export const SETTINGS = {
+  STRIPE_SECRET_KEY: "sk_test_sweep",
+  STRIPE_API_BASE: "http://stripe.test",
+  STRIPE_WEBHOOK_SECRET: "whsec_sweep",
+  STRIPE_LIVEMODE: "false",
+  INTERNAL_API_KEY: "operator key",
+  PURGE_KEY: "a purge key for sweeps",
+  CLOSE_GRACE_SECONDS: "1800",
+} as const;
+
+/** One fleet between the close of one cycle and the next, with its Stripe and its clock. */
+export interface World {
+  bindings: SharedBindings;
+  clock: { nowMs: number };
+  fleet: Fleet;
+  emulator: StripeEmulator;
+  /** Stripe's side when everything was kept. */
+  kept: string;
+}
+
+/** Closes the past cycle of a new fleet, adds its late usage, and keeps all that. */
+export async function createWorld(bindings: SharedBindings, seed: number): Promise<World> {
+  const clock = { nowMs: cycleBounds(CYCLES.past).endMs - 20 * 24 * 60 * MINUTE_MS };
+  const fleet = makeFleet(seed);
+  const emulator = createStripeEmulator({ now: () => clock.nowMs, seed });
+  seedStripe(emulator, fleet);
+  const subscriptions = await subscribe(emulator, fleet);
+  await seedFleet(bindings.DB, fleet, subscriptions);
+  const world: World = { bindings, clock, fleet, emulator, kept: "" };
+  clock.nowMs = cycleBounds(CYCLES.past).endMs + CLOSE_AFTER_MS;
+  await runClose(world, new BillingLane(world));
+  await addLateUsage(bindings.DB, fleet);
+  await keepStores(bindings.DB);
+  world.kept = emulator.snapshot();
+  return world;
+}
+
+/** Back to the moment at which the cycle is due. */
+export async function restoreWorld(world: World): Promise<void> {
+  await restoreStores(world.bindings.DB);
+  world.emulator.setFaults({});
+  world.emulator.restore(world.kept);
+  world.clock.nowMs = cycleBounds(CYCLES.now).endMs + CLOSE_AFTER_MS;
+}
+
+/** A runtime on the world's clock whose calls outside go through a lane. */
+export function createRuntime({ clock }: World, network: typeof fetch): Runtime {
+  let calls = 0;
+  return {
+    now: () => clock.nowMs,
+    // Ids must differ from run to run, and be the same when a seed is run again.
+    randomBytes: (length) => {
+      calls += 1;
+      const bytes = new Uint8Array(length);
+      new DataView(bytes.buffer).setUint32(0, calls);
+      if (length >= 10) new DataView(bytes.buffer).setUint32(4, nextSerial());
+      return bytes;
+    },
+    write: () => undefined,
+    fetch: network,
+  };
+}
+
+let serial = 0;
+const nextSerial = (): number => (serial += 1);
+
+/** The cron of the close, through a lane. */
+export const runClose = (world: World, lane: BillingLane): Promise<unknown> =>
+  startClose(breakEnv(world, lane), createRuntime(world, lane.fetch), {
+    trigger: "cron",
+    dueAtMs: world.clock.nowMs,
+    actor: "cron:cycle-close",
+  });
+
+/** Bindings and settings whose calls go through a lane. */
+export const breakEnv = ({ bindings }: World, lane: BillingLane): Env => ({
+  ...faultyBindings(bindings, lane),
+  ...SETTINGS,
+});
+
+function seedStripe(emulator: StripeEmulator, fleet: Fleet): void {
+  const plans = [...new Set(fleet.map(({ plan }) => plan))];
+  const eventNames = [...new Set(plans.flatMap(({ meters }) => meters.map(({ eventName }) => eventName)))];
+  emulator.seed({
+    customers: fleet.map(({ customer }) => ({ id: customer })),
+    products: plans.map(({ planId }) => ({ id: `prod_${planId}`, name: planId })),
+    prices: plans.map(({ planId }) => ({
+      id: priceIdOf(planId),
+      product: `prod_${planId}`,
+      currency: "eur",
+      unit_amount: 2_900,
+    })),
+    meters: eventNames.map((name) => ({ id: `mtr_${name}`, event_name: name })),
+  });
+}
+
+/** One subscription for each customer; returns their ids. */
+async function subscribe(emulator: StripeEmulator, fleet: Fleet): Promise<Map<string, string>> {
+  const made = new Map<string, string>();
+  for (const { customer, plan } of fleet) {
+    const response = await emulator.fetch(
+      new Request(`${SETTINGS.STRIPE_API_BASE}/v1/subscriptions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${SETTINGS.STRIPE_SECRET_KEY}` },
+        body: new URLSearchParams({ customer, "items[0][price]": priceIdOf(plan.planId) }),
+      }),
+    );
+    const { id } = await response.json<{ id?: string }>();
+    if (id === undefined) throw new Error(`no subscription for ${customer}: ${response.status}`);
+    made.set(customer, id);
+  }
+  return made;
+}
