@@ -14,7 +14,7 @@ import {
   type TraceEvent,
 } from "@prego/core/store";
 import { asc, desc, eq, min, ne, type SQL, sql } from "drizzle-orm";
-import { isAwaited } from "./waiting-objects.ts";
+import { isAwaited, isGone } from "./waiting-objects.ts";
 
 /** A row of `cycle_runs`. */
 export type CycleRun = typeof cycleRuns.$inferSelect;
@@ -131,12 +131,12 @@ export async function countObjects(
   return row ?? { pending: 0, quarantined: 0 };
 }
 
-/** The tenants of a run: those not purged that existed when an event of the cycle could still be stored within its bound. */
+/** The tenants of a run: those without a purge under way that existed when an event of the cycle could still be stored within its bound. */
 export function isEligible(run: Pick<CycleRun, "cycle" | "boundedAt">): SQL {
   const lastEventMs = cycleBounds(run.cycle).endMs + EVENT_AGE_MS_MAX;
   const boundedMs = run.boundedAt === null ? undefined : parseInstant(run.boundedAt);
   const createdBeforeMs = boundedMs === undefined ? lastEventMs : Math.min(boundedMs + CLOCK_MARGIN_MS, lastEventMs);
-  return sql`t.status <> 'Purged' AND t.created_at < ${formatInstant(createdBeforeMs)}`;
+  return sql`NOT ${isGone} AND t.created_at < ${formatInstant(createdBeforeMs)}`;
 }
 
 /** Tenants of a run that are not closed yet. */

@@ -76,6 +76,7 @@ describe("a tenant's batch", () => {
     ["a rollup went", "DELETE FROM usage_rollups WHERE meter_key = 'mail'"],
     ["an object up to the bound became pending again", "UPDATE usage_objects SET status = 'pending'"],
     ["its late usage was billed elsewhere", "UPDATE usage_adjustments SET billed_cycle = '2026-12'"],
+    ["the tenant's purge began", "UPDATE tenants_master SET status = 'Purging'"],
     ["the cycle is past closing", "UPDATE cycle_runs SET status = 'sending'"],
   ])("writes nothing at all when %s after it was planned", async (_, change) => {
     const commit = await planCommit();

@@ -18,7 +18,7 @@ import type { CloseLine } from "../plan/close-line.ts";
 import { insertLines } from "./cycle-totals.ts";
 import { type IdentifiedCharge, insertCharges } from "./outbox.ts";
 import { isUsageUnchanged, type LateRow } from "./usage.ts";
-import { isAwaited } from "./waiting-objects.ts";
+import { isAwaited, isGone } from "./waiting-objects.ts";
 
 /** Everything that one tenant's batch writes, and what must still be true when it does. */
 export interface TenantCommit {
@@ -43,6 +43,7 @@ export async function commitTenantClose(db: Database, close: TenantCommit): Prom
     requireTrue(sql`EXISTS (SELECT 1 FROM cycle_runs r WHERE r.cycle = ${plan.cycle} AND r.status = 'closing'
         AND NOT EXISTS (SELECT 1 FROM usage_objects o
           WHERE o.tenant_id = ${plan.tenantId} AND ${isAwaited(sql`r.stored_seq_bound`)}))
+      AND EXISTS (SELECT 1 FROM tenants_master t WHERE t.tenant_id = ${plan.tenantId} AND NOT ${isGone})
       AND NOT EXISTS (SELECT 1 FROM usage_cycle_totals WHERE cycle = ${plan.cycle} AND tenant_id = ${plan.tenantId})
       AND ${isUsageUnchanged(plan.tenantId, plan.cycle, close.usageMark)}`),
     ...chunk(plan.lines).map((lines) => insertLines(plan.tenantId, lines, closedAt)),

@@ -2,6 +2,7 @@ import type { Cycle } from "@prego/core/period";
 import type { Database } from "@prego/core/store";
 import { sql } from "drizzle-orm";
 import { type CycleRun, isMissing } from "./cycle-runs.ts";
+import { isGone } from "./waiting-objects.ts";
 
 /** What closing needs of a tenant. */
 export interface BillableTenant {
@@ -33,10 +34,10 @@ export async function listMissingTenants(
   return rows.map(readTenant);
 }
 
-/** One tenant that is not purged. */
+/** One tenant whose purge has not begun. */
 export async function findTenant(db: Database, tenantId: string): Promise<BillableTenant | undefined> {
   const [row] = await db.all<TenantRow>(
-    sql`SELECT ${COLUMNS} FROM tenants_master t WHERE t.tenant_id = ${tenantId} AND t.status <> 'Purged'`,
+    sql`SELECT ${COLUMNS} FROM tenants_master t WHERE t.tenant_id = ${tenantId} AND NOT ${isGone}`,
   );
   return row === undefined ? undefined : readTenant(row);
 }

@@ -5,6 +5,9 @@ import { WAITING_TENANTS_MAX } from "../limits.ts";
 
 const GONE = JSON.stringify(TENANT_STATES.filter((state) => acceptsUsage(state) === "gone"));
 
+/** Tenants of `t` whose purge has begun: their usage is being erased and their totals lose their name, so no close may touch them. */
+export const isGone: SQL = sql`t.status IN (SELECT value FROM json_each(${GONE}))`;
+
 /**
  * Objects of `o` up to a bound that the aggregator will still count. It leaves alone those of a tenant whose purge has
  * begun, so no close may wait for them; one of an unknown tenant it will set aside.
