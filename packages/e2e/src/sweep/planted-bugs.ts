@@ -4,7 +4,7 @@ import type { Plugin } from "esbuild";
 
 /** A known bug, as a change of the source files of a worker. */
 export interface PlantedBug<Site extends string = string> {
-  /** Calls at which it shows soonest. */
+  /** Calls at which it shows soonest; none if only several runs at once show it. */
   sites: readonly Site[];
   changes: readonly SourceChange[];
 }

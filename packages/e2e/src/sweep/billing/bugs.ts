@@ -1,14 +1,20 @@
 import type { PlantedBug } from "../planted-bugs.ts";
-import type { CallSite } from "./fault-plan.ts";
+import type { CallSite, FindingKind } from "./fault-plan.ts";
 
 const SINK = "cycle-close/src/execute.ts";
 const OUTBOX = "cycle-close/src/store/outbox.ts";
 const DECISION = "cycle-close/src/plan/send-decision.ts";
 const FAILURE = "cycle-close/src/plan/stripe-failure.ts";
 
+/** A bug, and what it does to the bill. */
+export interface BillingBug extends PlantedBug<CallSite> {
+  shows: FindingKind;
+}
+
 /** Bugs that the sweep of the close must see, by name. */
-export const BILLING_BUGS: Readonly<Record<string, PlantedBug<CallSite>>> = {
+export const BILLING_BUGS: Readonly<Record<string, BillingBug>> = {
   "random-key": {
+    shows: "doubled",
     sites: ["stripe"],
     changes: [
       {
@@ -19,7 +25,8 @@ export const BILLING_BUGS: Readonly<Record<string, PlantedBug<CallSite>>> = {
     ],
   },
   "mark-before-send": {
-    sites: ["d1"],
+    shows: "lost",
+    sites: ["stripe"],
     changes: [
       {
         file: OUTBOX,
@@ -34,6 +41,7 @@ export const BILLING_BUGS: Readonly<Record<string, PlantedBug<CallSite>>> = {
     ],
   },
   "old-key-without-look-up": {
+    shows: "doubled",
     sites: ["stripe"],
     changes: [
       {
@@ -44,6 +52,7 @@ export const BILLING_BUGS: Readonly<Record<string, PlantedBug<CallSite>>> = {
     ],
   },
   "not-found-is-success": {
+    shows: "lost",
     sites: ["stripe"],
     changes: [
       {
@@ -51,6 +60,18 @@ export const BILLING_BUGS: Readonly<Record<string, PlantedBug<CallSite>>> = {
         correct: 'if (mode === "meter_event" && status === 400',
         wrong: "if (status === 404 || status === 400",
       },
+    ],
+  },
+  "close-during-purge": {
+    shows: "wrong",
+    sites: [],
+    changes: [
+      {
+        file: "cycle-close/src/store/tenant-close.ts",
+        correct: "AND EXISTS (SELECT 1 FROM tenants_master t WHERE t.tenant_id = ${plan.tenantId} AND NOT ${isGone})",
+        wrong: "",
+      },
+      { file: "cycle-close/src/store/cycle-runs.ts", correct: "NOT ${isGone} AND", wrong: "t.status <> 'Purged' AND" },
     ],
   },
 };

@@ -4,14 +4,17 @@ import { huntBillingBug, isBilledOnce, sweepBilling } from "./billing-sweep.ts";
 import { BILLING_BUGS } from "./bugs.ts";
 import { GAPS_HOURS } from "./fault-plan.ts";
 import type { FaultReport, FaultSweepReport } from "./fault-sweep.ts";
+import type { ScheduleReport } from "./schedule-sweep.ts";
 
 /** How the command is called. */
-export const SYNOPSIS = `sweep billing [--seed N] [--pairs N] [--bug NAME] [--prove]
-  --pairs  pairs of crashes that are tried
-  --bug    plants one known bug: ${Object.keys(BILLING_BUGS).join(", ")}
-  --prove  plants all of them, one after the other, and expects the sweep to see each`;
+export const SYNOPSIS = `sweep billing [--seed N] [--pairs N] [--schedules N] [--bug NAME] [--prove]
+  --pairs      pairs of crashes that are tried
+  --schedules  schedules of closes, webhooks and purges at once
+  --bug        plants one known bug: ${Object.keys(BILLING_BUGS).join(", ")}
+  --prove      plants all of them, one after the other, and expects the sweep to see each`;
 const SEED_DEFAULT = "20261121";
 const PAIRS_DEFAULT = "2000";
+const SCHEDULES_DEFAULT = "1000";
 
 /** Runs `sweep billing`. Returns whether it found nothing wrong, or with `--prove` whether it saw every bug. */
 export async function runBillingCommand(args: string[]): Promise<boolean> {
@@ -20,6 +23,7 @@ export async function runBillingCommand(args: string[]): Promise<boolean> {
     options: {
       seed: { type: "string", default: SEED_DEFAULT },
       pairs: { type: "string", default: PAIRS_DEFAULT },
+      schedules: { type: "string", default: SCHEDULES_DEFAULT },
       bug: { type: "string" },
       prove: { type: "boolean", default: false },
     },
@@ -28,8 +32,10 @@ export async function runBillingCommand(args: string[]): Promise<boolean> {
   console.log(`seed ${seed}`);
   if (values.prove) return prove(seed);
   const startedMs = performance.now();
-  const options = { seed, pairs: readCount(values.pairs), onFaults: printFaults };
+  const counts = { pairs: readCount(values.pairs), schedules: readCount(values.schedules) };
+  const options = { seed, ...counts, onFaults: printFaults };
   const report = await sweepBilling(values.bug === undefined ? options : { ...options, bug: values.bug });
+  printSchedules(report.schedules);
   console.log(`${((performance.now() - startedMs) / 1_000).toFixed(1)} s, seed ${seed}`);
   return isBilledOnce(report, options);
 }
@@ -45,19 +51,30 @@ function printFaults({ sites, single, crashPairs, mixedPairs }: FaultSweepReport
 
 function printReport(what: string, report: FaultReport): void {
   console.log(`${report.points} ${what} (${listCounts(report.byMode)})`);
-  console.log(
-    `  doubled ${report.doubled}, lost ${report.lost}, wrong ${report.wrong}; rejected and visible ${report.rejected}`,
-  );
+  printVerdict(report);
+}
+
+function printSchedules(report: ScheduleReport): void {
+  const { schedules, byTask, steps, switches, faults } = report;
+  console.log(`${schedules} schedules (${listCounts(byTask)})`);
+  console.log(`  ${steps} calls in turns, ${switches} changes of the task, ${faults} faults besides`);
+  printVerdict(report);
+}
+
+function printVerdict(report: Omit<FaultReport, "points" | "byMode">): void {
+  const { doubled, lost, wrong, rejected, purged } = report;
+  const aside = `rejected and visible ${rejected}${purged === 0 ? "" : `, of purged tenants and not sent ${purged}`}`;
+  console.log(`  doubled ${doubled}, lost ${lost}, wrong ${wrong}; ${aside}`);
   for (const failure of report.failures) console.log(`  FAILED ${failure}`);
 }
 
 async function prove(seed: number): Promise<boolean> {
   let isProven = true;
   for (const name of Object.keys(BILLING_BUGS)) {
-    const { failures, points } = await huntBillingBug(name, seed);
-    isProven &&= failures.length > 0;
-    console.log(`${name}: ${failures[0] === undefined ? "NOT SEEN" : "seen"} after ${points} fault points`);
-    if (failures[0] !== undefined) console.log(`  ${failures[0]}`);
+    const { tried, seen } = await huntBillingBug(name, seed);
+    isProven &&= seen !== undefined;
+    console.log(`${name}: ${seen === undefined ? "NOT SEEN" : "seen"} after ${tried}`);
+    if (seen !== undefined) console.log(`  ${seen}`);
   }
   return isProven;
 }

@@ -22,6 +22,8 @@ const STRIPE_FAULTS = {
 export interface Outside {
   emulator: StripeEmulator;
   clock: { nowMs: number };
+  /** How long a slow call at Stripe takes. */
+  pause: () => Promise<void>;
 }
 
 /** The calls of one run, in their order; the fault's own goes wrong. */
@@ -71,7 +73,14 @@ export class BillingLane extends FaultInjector {
   }
 
   /** Stripe behind the network; the real client calls it. */
-  readonly fetch: typeof fetch = async (input, init) => {
+  readonly fetch: typeof fetch = (input, init) => this.callStripe(new Request(input, init));
+
+  /** Whether a call is under way for longer than others. */
+  protected isSlow(): boolean {
+    return false;
+  }
+
+  protected async callStripe(request: Request): Promise<Response> {
     const mode = this.#count("stripe");
     const { emulator, clock } = this.#outside;
     if (mode === "hang") {
@@ -79,10 +88,12 @@ export class BillingLane extends FaultInjector {
       throw timedOut();
     }
     const isFaulty = mode !== undefined && mode !== "crash";
-    emulator.setFaults(isFaulty ? { fail: [STRIPE_FAULTS[mode]] } : {});
-    const answer = await emulator.fetch(new Request(input, init));
+    emulator.setFaults({
+      fail: isFaulty ? [STRIPE_FAULTS[mode]] : this.isSlow() ? [{ status: "slow" }] : [],
+    });
+    const answer = await emulator.fetch(request);
     return mode === "crash" ? this.#end() : answer;
-  };
+  }
 
   #count(site: CallSite): FaultMode | undefined {
     this.sites.push(site);

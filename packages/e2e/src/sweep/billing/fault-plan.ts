@@ -43,6 +43,9 @@ export interface Verdict {
   findings: string[];
 }
 
+/** What must not happen. */
+export type FindingKind = "doubled" | "lost" | "wrong";
+
 /** What became of one fault point. */
 export interface PointOutcome extends Verdict {
   /** The calls of each run that a fault was meant for, and of the first one after them. */
@@ -51,5 +54,18 @@ export interface PointOutcome extends Verdict {
   strikes: number;
 }
 
+/** What became of one schedule. */
+export interface ScheduleOutcome extends Verdict {
+  steps: number;
+  /** Changes between tasks. */
+  switches: number;
+  faults: number;
+  /** What ran at once. */
+  tasks: string[];
+}
+
 /** What the driver asks of the harness, one JSON body each. */
-export type BillingCommand = { do: "fleet"; seed: number } | { do: "point"; faults: Fault[] };
+export type BillingCommand =
+  | { do: "fleet"; seed: number }
+  | { do: "point"; faults: Fault[] }
+  | { do: "schedule"; seed: number };

@@ -4,6 +4,7 @@ import {
   type CallSite,
   ENDS_AT,
   type Fault,
+  type FindingKind,
   type FaultMode,
   GAPS_HOURS,
   MODES_AT,
@@ -26,8 +27,8 @@ export interface FaultSweepOptions {
   pairs: number;
   /** Only calls of these. */
   sites?: readonly CallSite[];
-  /** Ends at the first point that goes wrong. */
-  failFast?: boolean;
+  /** Ends as soon as something was found of this kind. */
+  until?: FindingKind;
 }
 
 /** The calls of one close without faults, and what single faults and pairs did to it. */
@@ -38,7 +39,7 @@ export interface FaultSweepReport {
   mixedPairs: FaultReport;
 }
 
-const FAILURES_MAX = 10;
+const FAILURES_MAX = 20;
 const MIXED_SHARE = 0.25;
 
 export const emptyReport = (): FaultReport => ({
@@ -74,7 +75,7 @@ export async function sweepFaults(
     harnesses,
     singles.filter((_, index) => index % options.stride === 0),
     async (harness, fault) => {
-      if (options.failFast === true && report.single.failures.length > 0) return;
+      if (options.until !== undefined && report.single[options.until] > 0) return;
       const outcome = await harness.runPoint([fault]);
       if (outcome.strikes === 0) return;
       addPoint(report.single, [fault], outcome);
@@ -153,7 +154,7 @@ function addPoint(report: FaultReport, faults: readonly Fault[], outcome: Verdic
 }
 
 /** Adds what one point or schedule found. */
-export function addOutcome(report: FaultReport, where: string, outcome: Verdict): void {
+export function addOutcome(report: Omit<FaultReport, "points" | "byMode">, where: string, outcome: Verdict): void {
   for (const kind of ["doubled", "lost", "wrong", "rejected", "purged"] as const) report[kind] += outcome[kind];
   if (outcome.findings.length === 0 || report.failures.length >= FAILURES_MAX) return;
   report.failures.push(`${where}: ${outcome.findings.join("; ")}`);

@@ -1,6 +1,7 @@
 import type { SharedBindings } from "@prego/core/http";
 import type { BillingCommand } from "./fault-plan.ts";
 import { runPoint } from "./run-point.ts";
+import { runSchedule } from "./run-schedule.ts";
 import { createWorld, type World } from "./world.ts";
 
 // One isolate holds the workers, Stripe and the clock, so that a point is one request and nothing waits for a network.
@@ -12,7 +13,7 @@ async function obey(command: BillingCommand, bindings: SharedBindings): Promise<
     return { tenants: world.fleet.length };
   }
   if (world === undefined) throw new Error("no fleet was seeded");
-  return runPoint(world, command.faults);
+  return command.do === "point" ? runPoint(world, command.faults) : runSchedule(world, command.seed);
 }
 
 export default {

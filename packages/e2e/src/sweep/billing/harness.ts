@@ -2,13 +2,14 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { applyMigrations } from "../../bench/migrate.ts";
 import { bundleWorker } from "../bundle-worker.ts";
 import type { PlantedBug } from "../planted-bugs.ts";
-import type { BillingCommand, Fault, PointOutcome } from "./fault-plan.ts";
+import type { BillingCommand, Fault, PointOutcome, ScheduleOutcome } from "./fault-plan.ts";
 
 /** The close with its Stripe and its clock in one runtime. */
 export interface BillingHarness {
   /** Seeds another fleet and keeps it. */
   useFleet(seed: number): Promise<void>;
   runPoint(faults: readonly Fault[]): Promise<PointOutcome>;
+  runSchedule(seed: number): Promise<ScheduleOutcome>;
   close(): Promise<void>;
 }
 
@@ -43,6 +44,7 @@ export async function startBillingHarness(bug?: PlantedBug): Promise<BillingHarn
   return {
     useFleet: (seed) => tell({ do: "fleet", seed }),
     runPoint: (faults) => tell({ do: "point", faults: [...faults] }),
+    runSchedule: (seed) => tell({ do: "schedule", seed }),
     close: () => miniflare.dispose(),
   };
 }

@@ -1,7 +1,7 @@
 import { openDatabase } from "@prego/core/store";
 import { readHealth } from "@prego/cycle-close/store/health";
 import { type ExpectedLine, expectLines } from "./expected-charges.ts";
-import type { Verdict } from "./fault-plan.ts";
+import type { FindingKind, Verdict } from "./fault-plan.ts";
 import { CYCLES } from "./fleet.ts";
 import type { World } from "./world.ts";
 
@@ -66,8 +66,8 @@ export async function judge(world: World, purged: ReadonlySet<string> = new Set(
   );
   compareAudits(verdict, end, { kept, purged });
   const { rejected } = await readHealth(openDatabase(world.bindings.DB));
-  const isCounted = rejected === verdict.rejected;
-  if (!isCounted) fault(verdict, "wrong", `/health counts ${rejected} of ${verdict.rejected} rejected`);
+  const rows = end.outbox.filter(({ status }) => status === "rejected").length;
+  if (rejected !== rows) fault(verdict, "wrong", `/health counts ${rejected} of ${rows} rejected`);
   return verdict;
 }
 
@@ -84,9 +84,7 @@ async function readEnd(db: D1Database): Promise<StoredEnd> {
 /** Rows of a purged tenant carry a pseudonym. */
 const isKnown = ({ fleet }: World, tenantId: string): boolean => fleet.some((tenant) => tenant.tenantId === tenantId);
 
-type Kind = "doubled" | "lost" | "wrong";
-
-function fault(verdict: Verdict, kind: Kind, text: string): void {
+function fault(verdict: Verdict, kind: FindingKind, text: string): void {
   verdict[kind] += 1;
   verdict.findings.push(`${kind}: ${text}`);
 }

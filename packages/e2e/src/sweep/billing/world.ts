@@ -4,7 +4,7 @@ import type { Env } from "@prego/cycle-close/env";
 import { startClose } from "@prego/cycle-close/start";
 import { createStripeEmulator, type StripeEmulator } from "@prego/local/stripe-emulator/emulator";
 import { faultyBindings } from "../../faults/fault-injector.ts";
-import { BillingLane } from "./fault-lane.ts";
+import { BillingLane, type Outside } from "./fault-lane.ts";
 import { CYCLES, type Fleet, makeFleet } from "./fleet.ts";
 import { addLateUsage, keepStores, priceIdOf, restoreStores, seedFleet } from "./fleet-stores.ts";
 
@@ -24,24 +24,38 @@ export const SETTINGS = {
 } as const;
 
 /** One fleet between the close of one cycle and the next, with its Stripe and its clock. */
-export interface World {
+export interface World extends Outside {
   bindings: SharedBindings;
-  clock: { nowMs: number };
   fleet: Fleet;
-  emulator: StripeEmulator;
   /** Stripe's side when everything was kept. */
   kept: string;
+  pause: () => Promise<void>;
+  /** Takes the webhooks that Stripe sends. */
+  receive: (webhook: Request) => Promise<Response>;
 }
 
 /** Closes the past cycle of a new fleet, adds its late usage, and keeps all that. */
 export async function createWorld(bindings: SharedBindings, seed: number): Promise<World> {
   const clock = { nowMs: cycleBounds(CYCLES.past).endMs - 20 * 24 * 60 * MINUTE_MS };
   const fleet = makeFleet(seed);
-  const emulator = createStripeEmulator({ now: () => clock.nowMs, seed });
+  const emulator = createStripeEmulator({
+    now: () => clock.nowMs,
+    seed,
+    sleep: () => world.pause(),
+    fetch: (url, init) => world.receive(new Request(url, init)),
+  });
+  const world: World = {
+    bindings,
+    clock,
+    fleet,
+    emulator,
+    kept: "",
+    pause: () => Promise.resolve(),
+    receive: () => Promise.reject(new Error("nobody takes webhooks")),
+  };
   seedStripe(emulator, fleet);
   const subscriptions = await subscribe(emulator, fleet);
   await seedFleet(bindings.DB, fleet, subscriptions);
-  const world: World = { bindings, clock, fleet, emulator, kept: "" };
   clock.nowMs = cycleBounds(CYCLES.past).endMs + CLOSE_AFTER_MS;
   await runClose(world, new BillingLane(world));
   await addLateUsage(bindings.DB, fleet);
@@ -54,6 +68,7 @@ export async function createWorld(bindings: SharedBindings, seed: number): Promi
 export async function restoreWorld(world: World): Promise<void> {
   await restoreStores(world.bindings.DB);
   world.emulator.setFaults({});
+  world.emulator.setEndpoints([]);
   world.emulator.restore(world.kept);
   world.clock.nowMs = cycleBounds(CYCLES.now).endMs + CLOSE_AFTER_MS;
 }
