@@ -1,5 +1,3 @@
-import { createHash, timingSafeEqual } from "node:crypto";
-
 const encoder = new TextEncoder();
 
 /** A secret and the one it replaces; blank or absent counts as missing. */
@@ -26,37 +24,34 @@ export function parseBearer(header: string | null | undefined): string | undefin
 }
 
 /** SHA-256 of a text, lower-case hex. */
-export async function sha256Hex(text: string): Promise<string> {
-  return toHex(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
-}
+export const sha256Hex = async (text: string): Promise<string> => toHex(await digest(text));
 
 /** HMAC-SHA-256 of a text under a text key, lower-case hex. */
 export async function hmacSha256Hex(key: string, text: string): Promise<string> {
   const imported = await crypto.subtle.importKey("raw", encoder.encode(key), { name: "HMAC", hash: "SHA-256" }, false, [
     "sign",
   ]);
-  return toHex(await crypto.subtle.sign("HMAC", imported, encoder.encode(text)));
+  return toHex(new Uint8Array(await crypto.subtle.sign("HMAC", imported, encoder.encode(text))));
 }
 
 /** Compares two texts in time that depends on neither: both are hashed first, so lengths do not show either. */
-export const equalsInConstantTime = (left: string, right: string): boolean => timingSafeEqual(hash(left), hash(right));
+export async function equalsInConstantTime(left: string, right: string): Promise<boolean> {
+  const [a, b] = await Promise.all([digest(left), digest(right)]);
+  return isSameDigest(a, b);
+}
 
 /**
  * The key id of the secret that a presented token equals, current or previous; undefined when it equals neither.
  * The id is the first 8 hex digits of the secret's SHA-256: it names the key in audit rows without giving it away.
  */
-export function matchSecret(presented: string, secret: RotatingSecret): string | undefined {
-  const digest = hash(presented);
-  let matched: string | undefined;
-  for (const candidate of configuredSecrets(secret)) {
-    // What equals the presented token has its digest, and so its key id.
-    if (timingSafeEqual(digest, hash(candidate))) matched ??= digest.toString("hex", 0, 4);
-  }
-  return matched;
+export async function matchSecret(presented: string, secret: RotatingSecret): Promise<string | undefined> {
+  const [own, ...candidates] = await Promise.all([presented, ...configuredSecrets(secret)].map(digest));
+  if (own === undefined) return undefined;
+  let isMatch = false;
+  for (const candidate of candidates) if (isSameDigest(own, candidate)) isMatch = true;
+  // What equals the secret has its digest.
+  return isMatch ? toHex(own.slice(0, 4)) : undefined;
 }
-
-// Synchronous: a digest takes less time than waiting for one, and every request of a sender needs it.
-const hash = (text: string): Buffer => createHash("sha256").update(text).digest();
 
 /** Token of a node: HMAC of its id under `NODE_TOKEN_SECRET`, hex. It is good for that node's metrics only. */
 export const nodeToken = (secret: string, nodeId: string): Promise<string> => hmacSha256Hex(secret, `node:${nodeId}`);
@@ -65,6 +60,13 @@ export const nodeToken = (secret: string, nodeId: string): Promise<string> => hm
 export const jobToken = (secret: string, jobId: string, runId: string): Promise<string> =>
   hmacSha256Hex(secret, `job:${JSON.stringify([jobId, runId])}`);
 
-function toHex(buffer: ArrayBuffer): string {
-  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const digest = async (text: string): Promise<Uint8Array> =>
+  new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
+
+function isSameDigest(left: Uint8Array, right: Uint8Array): boolean {
+  let difference = 0;
+  for (let index = 0; index < left.length; index += 1) difference |= (left[index] ?? 0) ^ (right[index] ?? 0);
+  return difference === 0;
 }
+
+const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -24,7 +24,7 @@ async function authenticateOperator<B extends SharedBindings>(c: Context<AppEnv<
   }
   const token = parseBearer(c.req.header("authorization"));
   if (token !== undefined && isConfigured(key)) {
-    const keyId = matchSecret(token, key);
+    const keyId = await matchSecret(token, key);
     if (keyId !== undefined) {
       return `operator:${keyId}`;
     }

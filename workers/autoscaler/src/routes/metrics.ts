@@ -58,7 +58,7 @@ async function authenticateNode(c: Context<AppEnv<Env>>, nodeId: string): Promis
   const tokenFor = async (secret: string | undefined) => (secret?.trim() ? nodeToken(secret, nodeId) : undefined);
   const expected = { current: await tokenFor(current), previous: await tokenFor(previous) };
   const token = parseBearer(c.req.header("authorization")) ?? "";
-  if (matchSecret(token, expected) === undefined) throw unauthorized();
+  if ((await matchSecret(token, expected)) === undefined) throw unauthorized();
   c.set("actor", `node:${nodeId}`);
 }
 

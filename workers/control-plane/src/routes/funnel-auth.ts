@@ -36,7 +36,7 @@ export const refuseStrangers: MiddlewareHandler<AppEnv<Env>> = async (c, next) =
   const header = c.req.header("authorization");
   if (header === undefined) {
     if (readSignature(c) === undefined) throw unauthorized();
-  } else if (matchSecret(parseBearer(header) ?? "", funnelSecretOf(c.env)) === undefined) {
+  } else if ((await matchSecret(parseBearer(header) ?? "", funnelSecretOf(c.env))) === undefined) {
     throw unauthorized();
   }
   await next();
@@ -56,7 +56,7 @@ async function isSigned(c: Context<AppEnv<Env>>): Promise<boolean> {
   const text = `${signed.timestamp}.${await c.req.text()}`;
   let isValid = false;
   for (const secret of configuredSecrets(funnelSecretOf(c.env))) {
-    if (equalsInConstantTime(signed.signature, await hmacSha256Hex(secret, text))) isValid = true;
+    if (await equalsInConstantTime(signed.signature, await hmacSha256Hex(secret, text))) isValid = true;
   }
   return isValid;
 }

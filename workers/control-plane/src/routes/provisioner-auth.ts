@@ -16,7 +16,7 @@ import { findJob } from "../store/provision-jobs.ts";
 /** Lets the provisioning workflow in: `Authorization: Bearer <PROVISIONER_SECRET>`. */
 export const provisionerOnly = (): MiddlewareHandler<AppEnv<Env>> => async (c, next) => {
   const { secret, token } = readCredentials(c);
-  const keyId = matchSecret(token, secret);
+  const keyId = await matchSecret(token, secret);
   if (keyId === undefined) throw refusal();
   c.set("actor", `provisioner:${keyId}`);
   await next();

@@ -8,14 +8,12 @@ import type { Env } from "../env.ts";
 export const isIngestOpen = (env: Env): boolean => configuredSecrets(sendersSecret(env)).length === 0;
 
 /** Lets senders in: `Authorization: Bearer <USE_WRITER_SECRET>`, or anyone if no secret is set. */
-export const senderOnly = (): MiddlewareHandler<AppEnv<Env>> => (c, next) => {
-  if (!isIngestOpen(c.env)) authenticateSender(c);
-  return next();
-};
+export const senderOnly = (): MiddlewareHandler<AppEnv<Env>> => (c, next) =>
+  isIngestOpen(c.env) ? next() : authenticateSender(c).then(next);
 
-function authenticateSender(c: Context<AppEnv<Env>>): void {
+async function authenticateSender(c: Context<AppEnv<Env>>): Promise<void> {
   const token = parseBearer(c.req.header("authorization"));
-  const keyId = token === undefined ? undefined : matchSecret(token, sendersSecret(c.env));
+  const keyId = token === undefined ? undefined : await matchSecret(token, sendersSecret(c.env));
   if (keyId === undefined) throw new ProblemError("unauthorized", { headers: { "www-authenticate": "Bearer" } });
   c.set("actor", `sender:${keyId}`);
 }
