@@ -1,16 +1,20 @@
+import { parseInstant } from "@prego/core/period";
 import type { Deps } from "./deps.ts";
 import { deriveKeyedNames } from "./domain/keyed-names.ts";
 import { planCounts, planSteps, type Candidate } from "./plan.ts";
+import { UNBILLED_WAIT_MS } from "./limits.ts";
 import { findJourneyTraceId, findStripeIds } from "./store/candidates.ts";
 import { countObjects } from "./store/objects.ts";
 import { startPurge, type RunningPurge } from "./store/purge-runs.ts";
 import { countResidue } from "./store/tenant-rows.ts";
+import { findUnbilled } from "./store/unbilled.ts";
 import { checkSubscriptions, recordRefusal } from "./subscription-check.ts";
 
 /** A purge that began, or why it did not; the tenant is then left as it was. */
 export type Beginning =
   | { kind: "begun"; purge: RunningPurge }
   | { kind: "subscription_alive" }
+  | { kind: "unbilled"; reason: string }
   | { kind: "waiting"; reason: string };
 
 /** Asks about subscriptions, counts what is there and starts a purge. @throws a guard failure when the tenant changed meanwhile. */
@@ -26,6 +30,8 @@ export async function beginPurge(
     return { kind: "subscription_alive" };
   }
   if (check.kind === "waiting") return check;
+  const unbilled = await findUnbilled(deps.storage, tenantId);
+  if (unbilled !== undefined && isBillAwaited(candidate, deps.now())) return { kind: "unbilled", reason: unbilled };
   const { tombstone } = await deriveKeyedNames(purgeKey, tenantId);
   const planned = await countStores(deps, tenantId);
   const stripe = JSON.stringify(await findStripeIds(deps.storage, tenantId));
@@ -35,7 +41,7 @@ export async function beginPurge(
     target: `purge_runs/${purgeId}`,
     tenantId,
     traceId,
-    detail: { deadline: candidate.purgeAfter, stores: planned },
+    detail: { deadline: candidate.purgeAfter, stores: planned, ...(unbilled === undefined ? {} : { unbilled }) },
   });
   const purge = await startPurge(deps.storage, {
     candidate,
@@ -49,6 +55,10 @@ export async function beginPurge(
   });
   return { kind: "begun", purge };
 }
+
+/** The last bill may come a little after the deadline; a bill that never comes does not keep a tenant's data. */
+const isBillAwaited = ({ purgeAfter }: Candidate, nowMs: number): boolean =>
+  nowMs < (parseInstant(purgeAfter ?? "") ?? 0) + UNBILLED_WAIT_MS;
 
 /** What a purge of the tenant would delete, per store. */
 export async function countStores(deps: Deps, tenantId: string): Promise<Record<string, number>> {

@@ -32,6 +32,9 @@ export const LOCAL_SUBSCRIPTIONS_MAX = 1_000;
 /** Due tenants beyond the cap that a run may turn to in place of those that pay again. */
 export const STANDBY_TENANTS_MAX = 100;
 
+/** How long after its deadline a purge waits for the tenant's last month to be closed and sent. */
+export const UNBILLED_WAIT_MS = 7 * 24 * 60 * 60 * 1_000;
+
 /** Stripe redacts transactions at the earliest this long after the last of them. */
 export const STRIPE_REDACTION_WAIT_MS = 90 * 24 * 60 * 60 * 1_000;
 /** D1 can be restored to any minute of this long; its backups cannot be edited. */

@@ -9,7 +9,7 @@ export const PurgeReport = z.object({
   started: z.int(),
   continued: z.int().describe("Purges begun by an earlier run."),
   completed: z.int(),
-  waiting: z.int().describe("Purges that wait for something outside: Stripe or its key, a deprovision."),
+  waiting: z.int().describe("Purges that wait: for Stripe or its key, a deprovision, the tenant's last bill."),
   held: z.int().describe("Purges that a legal hold stopped."),
   failed: z.int(),
   changed_meanwhile: z.int().describe("Due tenants that changed between plan and start."),

@@ -56,8 +56,9 @@ async function beginDue(deps: Deps, run: JobRun, { purgeKey, report }: Work): Pr
       report.stopped_early = true;
       return;
     }
-    const isAlive = (await beginOne(deps, run, { candidate, purgeKey, report })) === "subscription_alive";
-    if (!isAlive) begun += 1;
+    const kind = await beginOne(deps, run, { candidate, purgeKey, report });
+    // Tenants that pay again or wait for their bill leave their places to the next ones.
+    if (kind !== "subscription_alive" && kind !== "unbilled") begun += 1;
   }
 }
 
@@ -82,7 +83,7 @@ async function beginOne(
     } else if (beginning.kind === "subscription_alive") {
       report.subscription_alive += 1;
       deps.log("warn", "purge.subscription_alive", { trace_id: candidate.traceId });
-    } else if (beginning.kind === "waiting") {
+    } else if (beginning.kind === "waiting" || beginning.kind === "unbilled") {
       const { reason } = beginning;
       report.waiting += 1;
       report.purges.push({ purge_id: purgeId, outcome: "waiting", step: "begin", reason });

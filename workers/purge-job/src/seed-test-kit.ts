@@ -23,7 +23,7 @@ function insertRow(table: string, row: Values): D1PreparedStatement {
 /** Trace id of a tenant's journey; the tenant's id is not in it. */
 export const traceOf = (tenantId: string): string => `trace_${tenantId.split("").toReversed().join("")}`;
 
-/** A tenant whose deadline passed yesterday, unless changed. */
+/** A tenant whose deadline passed so long ago that its last bill is not waited for, unless changed. */
 export async function seedTenant(tenantId: string, changes: Values = {}): Promise<void> {
   await insert("tenants_master", {
     tenant_id: tenantId,
@@ -37,7 +37,7 @@ export async function seedTenant(tenantId: string, changes: Values = {}): Promis
     region: "eu",
     trace_id: traceOf(tenantId),
     pending_deletion_at: TEXT,
-    purge_after: formatInstant(NOW_MS - DAY_MS),
+    purge_after: formatInstant(NOW_MS - 8 * DAY_MS),
     created_at: TEXT,
     updated_at: TEXT,
     ...changes,

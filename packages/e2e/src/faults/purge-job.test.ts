@@ -70,7 +70,7 @@ test("a purge that is killed after any call leaves no residue, one certificate, 
       await insertTenant(leaver.tenantId, NOW_MS, {
         status: "Pending_Deletion",
         pending_deletion_at: new Date(NOW_MS - 31 * DAY_MS).toISOString(),
-        purge_after: new Date(NOW_MS - DAY_MS).toISOString(),
+        purge_after: new Date(NOW_MS - 8 * DAY_MS).toISOString(),
       });
       await insertTenant(leaver.neighbourId, NOW_MS);
       await giveUsage(leaver.tenantId);
