@@ -125,6 +125,23 @@ describe("sending", () => {
     },
   );
 
+  test.each(["invoice_item", "meter_event"] as const)(
+    "takes a look-up that was refused for no answer, and looks again: %s",
+    async (mode) => {
+      const world = createWorld();
+      await seedFleet(1, mode);
+      failOnce(world, "after");
+      await close(world);
+      world.clock.nowMs += 25 * HOUR_MS;
+      failOnce(world, "400");
+      expect((await close(world)).outbox).toMatchObject({ sent: 0, rejected: 0, retried: 1 });
+      expect(await outbox()).toMatchObject([{ status: "pending", error: "look_up_refused: amount_too_large (400)" }]);
+      world.clock.nowMs += 25 * HOUR_MS;
+      expect((await close(world)).outbox).toMatchObject({ sent: 1 });
+      expect(world.stripe.items.length + world.stripe.events.length).toBe(1);
+    },
+  );
+
   test("outlives a saved 500 with a new key, after a look-up that found nothing", async () => {
     const world = createWorld();
     await seedFleet(1);

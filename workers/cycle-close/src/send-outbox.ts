@@ -12,6 +12,7 @@ import {
   type SendState,
   type SendStop,
 } from "./plan/send-decision.ts";
+import type { StripeFailure } from "./plan/stripe-failure.ts";
 import { recordChange } from "./record.ts";
 import { countStuckRows } from "./store/health.ts";
 import { claimRows, listDueRows, type OutboxRow, recordResults, renewIntent, type RowResult } from "./store/outbox.ts";
@@ -106,7 +107,7 @@ async function lookUpAndSend(deps: Deps, sink: UsageSink, row: OutboxRow): Promi
   try {
     next = decideAfterLookUp(state, await sink.lookUp(row), deps.now());
   } catch (error) {
-    return decideFailure(state, readFailure(error, row.mode), deps.now());
+    return decideFailure(state, asUnanswered(readFailure(error, row.mode)), deps.now());
   }
   if (next.kind !== "renew") return next;
   // Storage errors are not caught: without a stored intent there is no call.
@@ -117,6 +118,10 @@ async function lookUpAndSend(deps: Deps, sink: UsageSink, row: OutboxRow): Promi
     return decideFailure(state, readFailure(error, row.mode), deps.now());
   }
 }
+
+/** A question that Stripe refused is not answered: the charge may be there. */
+const asUnanswered = (failure: StripeFailure): StripeFailure =>
+  failure.kind === "refused" ? { kind: "unclear", reason: `look_up_refused: ${failure.reason}` } : failure;
 
 const withNextKey = (row: OutboxRow): OutboxRow =>
   row.mode === "meter_event"

@@ -1,56 +1,59 @@
 import { findBug } from "../planted-bugs.ts";
 import { BILLING_BUGS, type BillingBug } from "./bugs.ts";
 import type { FindingKind } from "./fault-plan.ts";
-import { type FaultReport, type FaultSweepReport, sweepFaults } from "./fault-sweep.ts";
+import { type FaultReport, type FaultSweepReport, sweepFaults, sweepPairs } from "./fault-sweep.ts";
 import { type BillingHarness, startBillingHarness } from "./harness.ts";
 import { type ScheduleReport, sweepSchedules } from "./schedule-sweep.ts";
 
 /** What a sweep of the close is asked for. */
 export interface BillingSweepOptions {
   seed: number;
+  /** Pairs of crashes; a fourth of that besides, whose second fault does not end the run. */
   pairs: number;
   schedules: number;
   bug?: string;
-  /** Hears of the first part while the second goes on. */
-  onFaults?: (report: FaultSweepReport) => void;
 }
 
-/** What it found. */
-export interface BillingSweepReport {
-  faults: FaultSweepReport;
-  schedules: ScheduleReport;
-}
+/** Its parts, each told as soon as it is done. */
+export type BillingPart =
+  | { part: "faults"; report: FaultSweepReport }
+  | { part: "pairs of crashes" | "pairs of a crash and another fault"; report: FaultReport }
+  | { part: "schedules"; report: ScheduleReport };
 
 /** Runtimes at once: the sweep waits for D1 most of the time. */
 const HARNESSES = 2;
+const MIXED_SHARE = 0.25;
 const POINTS_MIN = 100;
 /** Schedules after which a planted bug counts as not seen. */
 const HUNTED_SCHEDULES = 200;
 
-/** Faults at every call of a close, then pairs of them, then closes, webhooks and purges at once. */
-export async function sweepBilling(sweep: BillingSweepOptions): Promise<BillingSweepReport> {
-  const { seed, pairs, bug, onFaults } = sweep;
+/**
+ * Faults at every call of a close, then pairs of them, then closes, webhooks and purges at once. Returns whether nothing was
+ * doubled, lost or wrong, and enough was tried to say so.
+ */
+export async function sweepBilling(sweep: BillingSweepOptions, onPart: (part: BillingPart) => void): Promise<boolean> {
+  const { seed, pairs, bug } = sweep;
   const planted = bug === undefined ? undefined : findBug(BILLING_BUGS, bug);
   const harnesses = await Promise.all(Array.from({ length: HARNESSES }, () => startBillingHarness(planted)));
   try {
     await Promise.all(harnesses.map((harness) => harness.useFleet(seed)));
-    const faults = await sweepFaults(harnesses, { seed, pairs, stride: 1 });
-    onFaults?.(faults);
-    return { faults, schedules: await sweepSchedules(harnesses, sweep) };
+    const faults = await sweepFaults(harnesses, { seed, stride: 1 });
+    onPart({ part: "faults", report: faults });
+    const crashes = await sweepPairs(harnesses, faults.ended, { seed, pairs, second: "crash" });
+    onPart({ part: "pairs of crashes", report: crashes });
+    const mixedPairs = Math.floor(pairs * MIXED_SHARE);
+    const mixed = await sweepPairs(harnesses, faults.ended, { seed, pairs: mixedPairs, second: "fault" });
+    onPart({ part: "pairs of a crash and another fault", report: mixed });
+    const schedules = await sweepSchedules(harnesses, sweep);
+    onPart({ part: "schedules", report: schedules });
+    const isEnough = faults.points >= POINTS_MIN && crashes.points >= pairs && schedules.schedules >= sweep.schedules;
+    return isEnough && [faults, crashes, mixed, schedules].every(isClean);
   } finally {
     await Promise.all(harnesses.map((harness) => harness.close()));
   }
 }
 
-/** Whether nothing was doubled, lost or wrong, and enough was tried to say so. */
-export const isBilledOnce = (report: BillingSweepReport, { pairs, schedules }: BillingSweepOptions): boolean =>
-  [report.faults.single, report.faults.crashPairs, report.faults.mixedPairs, report.schedules].every(isClean) &&
-  report.faults.single.points >= POINTS_MIN &&
-  report.faults.crashPairs.points >= pairs &&
-  report.schedules.schedules >= schedules;
-
-const isClean = ({ doubled, lost, wrong, failures }: Omit<FaultReport, "points" | "byMode">): boolean =>
-  doubled === 0 && lost === 0 && wrong === 0 && failures.length === 0;
+const isClean = ({ doubled, lost, wrong }: Pick<FaultReport, FindingKind>): boolean => doubled + lost + wrong === 0;
 
 /** What a hunt saw first; undefined: nothing. */
 export interface Hunt {
@@ -72,8 +75,8 @@ export async function huntBillingBug(name: string, seed: number): Promise<Hunt> 
 }
 
 async function huntByFaults(harness: BillingHarness, { sites, shows }: BillingBug, seed: number): Promise<Hunt> {
-  const { single } = await sweepFaults([harness], { seed, sites, stride: 1, pairs: 0, until: shows });
-  return { tried: `${single.points} fault points`, seen: findShown(single, shows) };
+  const report = await sweepFaults([harness], { seed, sites, stride: 1, until: shows });
+  return { tried: `${report.points} fault points`, seen: findShown(report, shows) };
 }
 
 async function huntBySchedules(harness: BillingHarness, { shows }: BillingBug, seed: number): Promise<Hunt> {

@@ -67,11 +67,10 @@ export const BILLING_BUGS: Readonly<Record<string, BillingBug>> = {
     sites: [],
     changes: [
       {
-        file: "cycle-close/src/store/tenant-close.ts",
-        correct: "AND EXISTS (SELECT 1 FROM tenants_master t WHERE t.tenant_id = ${plan.tenantId} AND NOT ${isGone})",
-        wrong: "",
+        file: "cycle-close/src/store/waiting-objects.ts",
+        correct: "sql`t.status IN (SELECT value FROM json_each(${GONE}))`",
+        wrong: "sql`t.status = 'Purged'`",
       },
-      { file: "cycle-close/src/store/cycle-runs.ts", correct: "NOT ${isGone} AND", wrong: "t.status <> 'Purged' AND" },
     ],
   },
 };

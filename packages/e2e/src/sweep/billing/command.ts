@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
 import { listCounts, readCount } from "../command-line.ts";
-import { huntBillingBug, isBilledOnce, sweepBilling } from "./billing-sweep.ts";
+import { type BillingPart, huntBillingBug, sweepBilling } from "./billing-sweep.ts";
 import { BILLING_BUGS } from "./bugs.ts";
 import { GAPS_HOURS } from "./fault-plan.ts";
-import type { FaultReport, FaultSweepReport } from "./fault-sweep.ts";
+import type { FaultReport } from "./fault-sweep.ts";
 import type { ScheduleReport } from "./schedule-sweep.ts";
 
 /** How the command is called. */
@@ -32,24 +32,23 @@ export async function runBillingCommand(args: string[]): Promise<boolean> {
   console.log(`seed ${seed}`);
   if (values.prove) return prove(seed);
   const startedMs = performance.now();
-  const counts = { pairs: readCount(values.pairs), schedules: readCount(values.schedules) };
-  const options = { seed, ...counts, onFaults: printFaults };
-  const report = await sweepBilling(values.bug === undefined ? options : { ...options, bug: values.bug });
-  printSchedules(report.schedules);
+  const options = { seed, pairs: readCount(values.pairs), schedules: readCount(values.schedules) };
+  const isRight = await sweepBilling(values.bug === undefined ? options : { ...options, bug: values.bug }, printPart);
   console.log(`${((performance.now() - startedMs) / 1_000).toFixed(1)} s, seed ${seed}`);
-  return isBilledOnce(report, options);
+  return isRight;
 }
 
-function printFaults({ sites, single, crashPairs, mixedPairs }: FaultSweepReport): void {
-  const stripe = sites.filter((site) => site === "stripe").length;
-  console.log(`N = ${sites.length} calls in the close: D1 ${sites.length - stripe}, Stripe ${stripe}`);
+function printPart(done: BillingPart): void {
+  if (done.part === "schedules") return printSchedules(done.report);
+  if (done.part !== "faults") return printPoints(done.part, done.report);
+  const { sites } = done.report;
+  const d1 = sites.filter((site) => site === "d1").length;
+  console.log(`N = ${sites.length} calls in the close: D1 ${d1}, Stripe ${sites.length - d1}`);
   console.log(`resumed after ${GAPS_HOURS.join(" h, ")} h`);
-  printReport("fault points", single);
-  printReport("pairs of crashes", crashPairs);
-  printReport("pairs of a crash and another fault", mixedPairs);
+  printPoints("fault points", done.report);
 }
 
-function printReport(what: string, report: FaultReport): void {
+function printPoints(what: string, report: FaultReport): void {
   console.log(`${report.points} ${what} (${listCounts(report.byMode)})`);
   printVerdict(report);
 }

@@ -81,7 +81,7 @@ export class BillingLane extends FaultInjector {
   }
 
   protected async callStripe(request: Request): Promise<Response> {
-    const mode = this.#count("stripe");
+    const mode = this.#count(request.method === "GET" ? "look_up" : "stripe");
     const { emulator, clock } = this.#outside;
     if (mode === "hang") {
       clock.nowMs += OUTBOUND_TIMEOUT_MS;

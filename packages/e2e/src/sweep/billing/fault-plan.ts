@@ -1,5 +1,5 @@
-/** What a close calls: the database, or Stripe. */
-export type CallSite = "d1" | "stripe";
+/** What a close calls: the database, or Stripe, to make something or to look it up. */
+export type CallSite = "d1" | "stripe" | "look_up";
 
 /**
  * What goes wrong at a call. `before`: it fails without an effect. `after`: the effect is done, the answer lost. `hang`: no effect
@@ -13,12 +13,14 @@ export type FaultMode = "before" | "after" | "hang" | "crash" | "saved_500" | "s
 export const MODES_AT: Readonly<Record<CallSite, readonly FaultMode[]>> = {
   d1: ["before", "after", "hang", "crash"],
   stripe: ["before", "after", "hang", "crash", "saved_500", "saved_500_after", "not_found"],
+  look_up: ["before", "hang", "crash", "saved_500", "not_found"],
 };
 
 /** The modes that end a run: what pairs of crashes are made of. */
 export const ENDS_AT: Readonly<Record<CallSite, readonly FaultMode[]>> = {
   d1: ["hang", "crash"],
   stripe: ["crash"],
+  look_up: ["crash"],
 };
 
 /** Hours until somebody carries on: within Stripe's memory, past it, and past the age of a meter event. */

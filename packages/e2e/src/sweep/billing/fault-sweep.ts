@@ -18,29 +18,30 @@ export interface FaultReport extends Omit<Verdict, "findings"> {
   failures: string[];
 }
 
-/** What is tried of all that could be. */
+/** Which single faults are tried. */
 export interface FaultSweepOptions {
   seed: number;
-  /** Every how manieth single point. */
+  /** Every how manieth point of all. */
   stride: number;
-  /** Pairs of crashes; as many besides as a fourth of them, whose second fault does not end the run. */
-  pairs: number;
   /** Only calls of these. */
   sites?: readonly CallSite[];
   /** Ends as soon as something was found of this kind. */
   until?: FindingKind;
 }
 
-/** The calls of one close without faults, and what single faults and pairs did to it. */
-export interface FaultSweepReport {
+/** A close that a fault ended, and the calls of the run that carried it on. */
+interface EndedClose {
+  fault: Fault;
+  resumed: CallSite[];
+}
+
+/** The calls of one close without faults, what single faults did to it, and where pairs may begin. */
+export interface FaultSweepReport extends FaultReport {
   sites: CallSite[];
-  single: FaultReport;
-  crashPairs: FaultReport;
-  mixedPairs: FaultReport;
+  ended: EndedClose[];
 }
 
 const FAILURES_MAX = 20;
-const MIXED_SHARE = 0.25;
 
 export const emptyReport = (): FaultReport => ({
   points: 0,
@@ -53,7 +54,7 @@ export const emptyReport = (): FaultReport => ({
   failures: [],
 });
 
-/** Lets each call of the close go wrong in each mode with each gap, then pairs of calls: of the close, and of the run that carries it on. */
+/** Lets each call of the close go wrong in each mode, and carries on after each gap. */
 export async function sweepFaults(
   harnesses: readonly BillingHarness[],
   options: FaultSweepOptions,
@@ -61,42 +62,43 @@ export async function sweepFaults(
   const [first] = harnesses as [BillingHarness];
   const clean = await first.runPoint([]);
   const [sites = []] = clean.runs;
-  const report: FaultSweepReport = {
-    sites,
-    single: emptyReport(),
-    crashPairs: emptyReport(),
-    mixedPairs: emptyReport(),
-  };
-  addOutcome(report.single, "no fault", clean);
-  const random = createRandom(options.seed);
-  const singles = listSingles(sites, options);
-  const ended: { fault: Fault; resumed: CallSite[] }[] = [];
-  await shareOut(
-    harnesses,
-    singles.filter((_, index) => index % options.stride === 0),
-    async (harness, fault) => {
-      if (options.until !== undefined && report.single[options.until] > 0) return;
-      const outcome = await harness.runPoint([fault]);
-      if (outcome.strikes === 0) return;
-      addPoint(report.single, [fault], outcome);
-      const [, resumed = []] = outcome.runs;
-      if (ENDS_AT[sites[fault.call - 1] ?? "d1"].includes(fault.mode)) ended.push({ fault, resumed });
-    },
-  );
-  const sweepPairs = async (into: FaultReport, count: number, modesAt: (site: CallSite) => readonly FaultMode[]) =>
-    shareOut(harnesses, pickPairs(ended, { count, random, modesAt }), async (harness, pair) => {
-      const outcome = await harness.runPoint(pair);
-      if (outcome.strikes === pair.length) addPoint(into, pair, outcome);
-    });
-  await sweepPairs(report.crashPairs, options.pairs, (site) => ENDS_AT[site]);
-  await sweepPairs(report.mixedPairs, Math.floor(options.pairs * MIXED_SHARE), (site) =>
-    MODES_AT[site].filter((mode) => !ENDS_AT[site].includes(mode) && mode !== "not_found"),
-  );
+  const report: FaultSweepReport = { ...emptyReport(), sites, ended: [] };
+  addOutcome(report, "no fault", clean);
+  const faults = listFaults(sites, options).filter((_, index) => index % options.stride === 0);
+  await shareOut(harnesses, faults, async (harness, fault) => {
+    if (options.until !== undefined && report[options.until] > 0) return;
+    const outcome = await harness.runPoint([fault]);
+    if (outcome.strikes === 0) return;
+    addPoint(report, [fault], outcome);
+    const [, resumed = []] = outcome.runs;
+    if (ENDS_AT[sites[fault.call - 1] ?? "d1"].includes(fault.mode)) report.ended.push({ fault, resumed });
+  });
+  return report;
+}
+
+/** Which pairs are tried: how many, and what goes wrong with the run that carries on. */
+export interface PairSweepOptions {
+  seed: number;
+  pairs: number;
+  second: "crash" | "fault";
+}
+
+/** Lets a close end at a call, and the run that carries it on end or go wrong at any call of its own. */
+export async function sweepPairs(
+  harnesses: readonly BillingHarness[],
+  ended: readonly EndedClose[],
+  options: PairSweepOptions,
+): Promise<FaultReport> {
+  const report = emptyReport();
+  await shareOut(harnesses, pickPairs(ended, options), async (harness, pair) => {
+    const outcome = await harness.runPoint(pair);
+    if (outcome.strikes === pair.length) addPoint(report, pair, outcome);
+  });
   return report;
 }
 
 /** Every call, mode and gap, in an order that the seed draws. */
-function listSingles(sites: readonly CallSite[], { seed, sites: only }: FaultSweepOptions): Fault[] {
+function listFaults(sites: readonly CallSite[], { seed, sites: only }: FaultSweepOptions): Fault[] {
   const random = createRandom(seed);
   const faults = sites.flatMap((site, index) =>
     only?.includes(site) === false
@@ -106,23 +108,24 @@ function listSingles(sites: readonly CallSite[], { seed, sites: only }: FaultSwe
   return shuffle(faults, random);
 }
 
-/** Different pairs at random: a fault that ended the close, and one at a call of the run after it. */
-function pickPairs(
-  ended: readonly { fault: Fault; resumed: CallSite[] }[],
-  draw: { count: number; random: () => number; modesAt: (site: CallSite) => readonly FaultMode[] },
-): [Fault, Fault][] {
+/** Different pairs, as the seed draws them. */
+function pickPairs(ended: readonly EndedClose[], { seed, pairs, second }: PairSweepOptions): [Fault, Fault][] {
+  const isEnd = (site: CallSite, mode: FaultMode): boolean => ENDS_AT[site].includes(mode);
+  // A 404 to a repeat would not be Stripe's: a repeat is answered from its memory.
+  const modesAt = (site: CallSite): readonly FaultMode[] =>
+    second === "crash"
+      ? ENDS_AT[site]
+      : MODES_AT[site].filter((mode) => !isEnd(site, mode) && !(site === "stripe" && mode === "not_found"));
   const all = ended
     .toSorted((a, b) => a.fault.call - b.fault.call || (JSON.stringify(a.fault) < JSON.stringify(b.fault) ? -1 : 1))
     .flatMap(({ fault, resumed }) =>
       resumed.flatMap((site, index) =>
-        draw
-          .modesAt(site)
-          .flatMap((mode) => GAPS_HOURS.map((gapHours) => [fault, { call: index + 1, mode, gapHours }] as const)),
+        modesAt(site).flatMap((mode) =>
+          GAPS_HOURS.map((gapHours): [Fault, Fault] => [fault, { call: index + 1, mode, gapHours }]),
+        ),
       ),
     );
-  return shuffle(all, draw.random)
-    .slice(0, draw.count)
-    .map(([one, two]) => [one, two]);
+  return shuffle(all, createRandom(seed)).slice(0, pairs);
 }
 
 const shuffle = <T>(items: readonly T[], random: () => number): T[] =>

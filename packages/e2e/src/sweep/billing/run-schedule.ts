@@ -46,7 +46,7 @@ export async function runSchedule(world: World, seed: number): Promise<ScheduleO
   const tasks = startTasks(world, schedule, { turns, lanes });
   const { steps, switches } = await turns.run();
   world.clock.nowMs += random() < 0.5 ? 20 * MINUTE_MS : 25 * HOUR_MS;
-  const purged = await finish(world);
+  const purged = await finish(world, random() < 0.5);
   const verdict = await judge(world, purged);
   if (doomed !== undefined) await emptyBucket(world);
   const faults = lanes.reduce((sum, lane) => sum + lane.strikes, 0);
@@ -164,11 +164,12 @@ async function doom(world: World, { tenantId, customer }: FleetTenant): Promise<
   ]);
 }
 
-/** Everything once more without faults; returns the tenants that are purged. */
-async function finish(world: World): Promise<Set<string>> {
+/** Everything once more without faults, the close before the purge or after it; returns the tenants that are purged. */
+async function finish(world: World, isCloseFirst: boolean): Promise<Set<string>> {
   world.pause = () => Promise.resolve();
   receiveBy(world, new BillingLane(world));
   await order(world, "deliver", { all: true });
+  if (isCloseFirst) await carryOn(world);
   for (let round = 0; round < PURGE_ROUNDS_MAX; round += 1) {
     await runPurge(world, new BillingLane(world));
     if ((await listTenants(world, "Purging")).length === 0) break;
