@@ -2,7 +2,7 @@ import { type Cycle, cycleBounds } from "@prego/core/period";
 import { listDueCycles } from "./close-cycles.ts";
 import { identifyCharges } from "./close-tenant.ts";
 import type { Deps } from "./deps.ts";
-import { gatherInputs } from "./gather-inputs.ts";
+import { gatherTenant } from "./gather-inputs.ts";
 import { CYCLES_OPENED_PER_RUN_MAX, DRY_RUN_TENANTS_MAX } from "./limits.ts";
 import { planTenantClose } from "./plan.ts";
 import { TenantCloseError } from "./plan/inputs.ts";
@@ -59,7 +59,7 @@ async function planTenant(
   deps: Deps,
   { tenant, cycle, book }: { tenant: BillableTenant; cycle: Cycle; book: ReturnType<typeof createPlanBook> },
 ) {
-  const { inputs } = await gatherInputs(deps.db, book, { tenant, cycle });
+  const inputs = await gatherTenant(deps.db, book, { tenant, cycle });
   const plan = planTenantClose(inputs);
   return {
     tenant_id: tenant.tenantId,

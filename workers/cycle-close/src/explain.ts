@@ -22,8 +22,8 @@ export async function explainLine(deps: Deps, key: LineKey, recompute: boolean) 
   const lateKeys = new Set(late.flatMap((row) => (row.correctedCycle === key.cycle ? [row.r2Key] : [])));
   const inTime = objects.filter((object) => !lateKeys.has(object.r2Key));
   const counted = inTime.filter((object) => isCounted(object, bounds?.seqBound ?? null));
-  const { usage } = await readUsage(deps.db, key.tenantId, key.cycle);
-  const digest = usage.find((meter) => meter.meterKey === key.meterKey)?.digest;
+  const usage = (await readUsage(deps.db, [key.tenantId], key.cycle))?.get(key.tenantId)?.usage;
+  const digest = usage?.find((meter) => meter.meterKey === key.meterKey)?.digest;
   const own = mine.find((line) => line.correctedCycle === key.cycle);
   return {
     tenant_id: key.tenantId,
