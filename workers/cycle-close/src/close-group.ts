@@ -48,10 +48,7 @@ export async function closeGroup(deps: Deps, closing: GroupClosing, tenants: rea
 async function closeAtOnce(deps: Deps, closing: GroupClosing, tenants: readonly BillableTenant[]): Promise<boolean> {
   const { cycle, book, results } = closing;
   const gathered = await gatherGroup(deps.db, book, { tenants, cycle });
-  if (gathered === undefined) {
-    if (tenants.length > 1) return false;
-    throw new TenantCloseError("too_many_meters", tenants[0]?.tenantId ?? "");
-  }
+  if (gathered === undefined) return false;
   const closes: TenantCommit[] = [];
   const failures: [BillableTenant, TenantCloseError][] = [];
   for (const one of gathered) {

@@ -27,7 +27,10 @@ export async function gatherGroup(
   const ids = tenants.map(({ tenantId }) => tenantId);
   const usage = await readUsage(db, ids, cycle);
   const late = usage === undefined ? undefined : await gatherLate(db, tenants, cycle);
-  if (usage === undefined || late === undefined) return undefined;
+  const [only, second] = tenants;
+  if (usage === undefined || late === undefined) {
+    return only === undefined || second !== undefined ? undefined : [refuseTenant(only)];
+  }
   return tenants.map((tenant) => {
     const own = usage.get(tenant.tenantId) ?? { usage: [], mark: "" };
     const ownLate = late(tenant.tenantId);
@@ -35,6 +38,14 @@ export async function gatherGroup(
     return { tenant, inputs, lateRows: ownLate.rows, usageMark: own.mark };
   });
 }
+
+/** A tenant that alone has more than is read at once. */
+const refuseTenant = (tenant: BillableTenant): GatheredTenant => ({
+  tenant,
+  inputs: () => Promise.reject(new TenantCloseError("too_many_meters", tenant.tenantId)),
+  lateRows: [],
+  usageMark: "",
+});
 
 /**
  * The inputs of one tenant.
