@@ -27,10 +27,22 @@ const GROWING = [
   "job_runs",
 ];
 
-/** Whole indexes that a run may read, and why that stays cheap. */
+/** What a run may read from end to end, and why that stays cheap. */
 const ALLOWED = [
-  // Only objects that nobody could count, or that wait: next to none.
-  /USING (COVERING )?INDEX usage_objects_(pending|quarantined)/,
+  // What is pending, which a close works off.
+  /^SCAN stripe_usage_outbox USING INDEX stripe_usage_outbox_due:/,
+  // Asked once in the life of an installation: the first condition is true as soon as there is a cycle.
+  /^SCAN usage_objects .*: INSERT INTO cycle_runs [^]* WHERE EXISTS \(SELECT 1 FROM cycle_runs\) OR NOT EXISTS/,
+];
+
+/** Reads that are cheap only by these. */
+const INDEXES = [
+  "stripe_usage_outbox_due (next_attempt_at<?)",
+  "sqlite_autoindex_stripe_usage_outbox_1 (identifier=?)",
+  "usage_adjustments_unbilled (tenant_id=?)",
+  "usage_objects_pending (seq<?)",
+  "tenants_master_ended",
+  "stripe_events_meter_reports (received_at>?)",
 ];
 
 /** Deps that remember the text of every statement. */
@@ -82,19 +94,20 @@ test("no statement of a run reads a table that grows from end to end", async () 
   await close(world, {}, deps);
   world.stripe.fault = () => undefined;
   world.clock.nowMs += 25 * 60 * 60 * 1_000;
-  expect(await close(world, {}, deps)).toMatchObject({ failed: 0, outbox: { sent: 3 } });
+  expect(await close(world, {}, deps)).toMatchObject({ failed: 0, outbox: { sent: 4 } });
   expect(await rows("SELECT status FROM cycle_runs WHERE cycle = ?", CYCLE)).toEqual([{ status: "closed" }]);
 
+  const steps: string[] = [];
   const scans: string[] = [];
   for (const text of texts) {
     for (const step of await planOf(text)) {
+      steps.push(step);
       const table = /^SCAN (\w+)/.exec(step)?.[1] ?? "";
-      const name = aliasesOf(text).get(table) ?? table;
-      if (GROWING.includes(name) && !ALLOWED.some((allowed) => allowed.test(step))) scans.push(`${step}: ${text}`);
+      if (GROWING.includes(aliasesOf(text).get(table) ?? table)) scans.push(`${step}: ${text}`);
     }
   }
-  expect(texts.size).toBeGreaterThan(25);
-  expect(scans).toEqual([]);
+  expect(scans.filter((scan) => !ALLOWED.some((allowed) => allowed.test(scan)))).toEqual([]);
+  expect(INDEXES.filter((index) => !steps.some((step) => step.includes(index)))).toEqual([]);
 });
 
 /** Tables by the name that a statement gives them. */

@@ -17,7 +17,7 @@ export interface BillableTenant {
 
 type TenantRow = Omit<BillableTenant, "hasLate"> & { late: number };
 
-const hasLateRows = sql<number>`EXISTS (SELECT 1 FROM usage_adjustments a
+const hasLateRows = sql<number>`EXISTS (SELECT 1 FROM usage_adjustments a INDEXED BY usage_adjustments_unbilled
   WHERE a.tenant_id = t.tenant_id AND a.billed_cycle IS NULL) AS late`;
 
 const COLUMNS = sql`t.tenant_id AS tenantId, t.plan_id AS planId, t.stripe_customer_id AS stripeCustomerId,

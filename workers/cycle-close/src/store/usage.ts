@@ -106,7 +106,8 @@ export async function listLateRows(
   const limit = tenantIds.length > 1 ? LATE_ROWS_PER_TENANT_MAX + 1 : LATE_ROWS_PER_TENANT_MAX;
   const rows = await db.all<LateRow>(sql`SELECT a.tenant_id AS tenantId, a.meter_key AS meterKey,
       a.corrected_cycle AS correctedCycle, a.r2_key AS r2Key, CAST(a.qty AS TEXT) AS qty, CAST(a.events AS TEXT) AS events
-    FROM json_each(${JSON.stringify(tenantIds)}) t CROSS JOIN usage_adjustments a ON a.tenant_id = t.value
+    FROM json_each(${JSON.stringify(tenantIds)}) t CROSS JOIN usage_adjustments a INDEXED BY usage_adjustments_unbilled
+      ON a.tenant_id = t.value
     WHERE a.billed_cycle IS NULL AND a.corrected_cycle < ${cycle}
     ORDER BY a.tenant_id, a.corrected_cycle, a.meter_key, a.r2_key LIMIT CAST(${limit} AS INTEGER)`);
   return rows.length > LATE_ROWS_PER_TENANT_MAX ? undefined : rows;
