@@ -109,8 +109,8 @@ async function buildInputs(
   const billed = new Set(late.lines.map((line) => line.correctedCycle));
   const earlierPlans = new Map<Cycle, PlanVersion>();
   for (const { correctedCycle: earlier } of late.rows) {
-    if (!billed.has(earlier) && !earlierPlans.has(earlier))
-      earlierPlans.set(earlier, await book.planFor(planId, earlier));
+    if (billed.has(earlier) || earlierPlans.has(earlier)) continue;
+    earlierPlans.set(earlier, await book.planFor(planId, earlier));
   }
   const stored = late.lines.map(({ quantity, ...line }) => ({ ...line, qty: quantity }));
   const combined = await combineLateRows(late.rows);

@@ -79,8 +79,8 @@ export function expectCharges(fleet: PlainFleet): Map<string, string> {
     const customer = `cus_${String(tenant).padStart(6, "0")}`;
     for (let meter = 0; meter < METERS_PER_TENANT; meter += 1) {
       const units = unitsAbove(fleet, tenant, meter);
-      if (units > 0)
-        expected.set(`${customer} meter_${meter}`, tenant % 2 === 0 ? `${2 * units} minor` : `${units} units`);
+      const value = tenant % 2 === 0 ? `${2 * units} minor` : `${units} units`;
+      if (units > 0) expected.set(`${customer} meter_${meter}`, value);
     }
   }
   return expected;
@@ -91,7 +91,7 @@ export function findChargeFaults({ emulator }: CloseBench, fleet: PlainFleet): s
   const { invoiceItems, meterEvents } = emulator.state;
   const held = [
     ...[...invoiceItems.values()].map(({ customer, metadata, amount }) => ({
-      charge: `${String(customer)} ${metadata["meter_key"] ?? ""}`,
+      charge: `${customer} ${metadata["meter_key"] ?? ""}`,
       value: `${amount} minor`,
     })),
     ...meterEvents.map(({ customer, event_name: name, value }) => ({

@@ -4,20 +4,20 @@ import { formatQuantity } from "@prego/core/quantity";
 import type { Fleet, FleetTenant } from "./fleet.ts";
 import { expectLateLines, type ExpectedLine, expectLines } from "./oracle.ts";
 import { type FleetStorage, storeEvents, storeTenants } from "./store-fleet.ts";
+import { type PrintedLine, printStored, readTotals } from "./stored-lines.ts";
 
-/** A line as the preview prints it. */
-interface PrintedLine {
-  meter_key: string;
-  cycle: string;
-  corrected_cycle: string;
-  quantity: string;
-  included: string;
-  overage: string;
-  amount_minor: string;
-  currency: string;
-  plan_snapshot: unknown;
-  rollup_digest: string;
-}
+const STORED_MEMBERS = [
+  "meter_key",
+  "cycle",
+  "corrected_cycle",
+  "quantity",
+  "included",
+  "overage",
+  "amount_minor",
+  "currency",
+  "plan_snapshot",
+  "rollup_digest",
+] as const satisfies readonly (keyof PrintedLine)[];
 
 /** What is read of `GET /cycle-close/preview`. */
 interface PrintedPreview {
@@ -148,8 +148,8 @@ async function compareClose(
       if (printed === undefined) continue;
       seen.printed += 1;
       if (textOf(printed.lines) !== textOf(lines)) differ(tenant.tenantId, `${name} and close`);
-      if (countCharges(tenant, expected) !== printed.charges.length)
-        differ(tenant.tenantId, `oracle and ${name}'s charges`);
+      const charges = countCharges(tenant, expected);
+      if (printed.charges.length !== charges) differ(tenant.tenantId, `oracle and ${name}'s charges`);
     }
   }
   const recomputedAt = performance.now();
@@ -176,57 +176,9 @@ async function forEach<T>(values: readonly T[], each: (value: T) => Promise<void
   await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, lane));
 }
 
-type StoredLine = Record<
-  | "tenant_id"
-  | "meter_key"
-  | "cycle"
-  | "corrected_cycle"
-  | "qty"
-  | "included"
-  | "overage"
-  | "amount_minor"
-  | "currency"
-  | "snapshot"
-  | "digest",
-  string
->;
-
-async function readTotals(database: D1Database, cycle: string): Promise<StoredLine[]> {
-  const { results } = await database
-    .prepare(
-      `SELECT tenant_id, meter_key, cycle, corrected_cycle, CAST(qty AS TEXT) AS qty, CAST(included AS TEXT) AS included,
-        CAST(overage AS TEXT) AS overage, CAST(amount_minor AS TEXT) AS amount_minor, currency,
-        plan_snapshot_json AS snapshot, rollup_digest AS digest
-      FROM usage_cycle_totals WHERE cycle = ? ORDER BY tenant_id, corrected_cycle <> cycle, corrected_cycle, meter_key`,
-    )
-    .bind(cycle)
-    .all<StoredLine>();
-  return results;
-}
-
-const printStored = (line: StoredLine): PrintedLine => ({
-  meter_key: line.meter_key,
-  cycle: line.cycle,
-  corrected_cycle: line.corrected_cycle,
-  quantity: formatQuantity(BigInt(line.qty)),
-  included: formatQuantity(BigInt(line.included)),
-  overage: formatQuantity(BigInt(line.overage)),
-  amount_minor: line.amount_minor,
-  currency: line.currency,
-  plan_snapshot: JSON.parse(line.snapshot),
-  rollup_digest: line.digest,
-});
-
+/** All of the lines that a close stores; the amount for people follows from it. */
 const textOf = (lines: readonly PrintedLine[]): string =>
-  canonicalJson(
-    lines.map(
-      ({ meter_key, cycle, corrected_cycle, quantity, included, overage, amount_minor, currency, ...line }) => ({
-        ...{ meter_key, cycle, corrected_cycle, quantity, included, overage, amount_minor, currency },
-        plan_snapshot: line.plan_snapshot,
-        rollup_digest: line.rollup_digest,
-      }),
-    ),
-  );
+  canonicalJson(lines.map((line) => Object.fromEntries(STORED_MEMBERS.map((member) => [member, line[member]]))));
 
 const figuresOf = ({
   meter_key: meter,

@@ -117,7 +117,9 @@ const positive = (micros: bigint): bigint => (micros > 0n ? micros : 0n);
 /** Weighted millionths that the totals leave in the pool. */
 function poolLeft(plan: FleetPlan, totals: readonly Total[]): Fraction {
   const taken = totals.map(({ meter, rest, overage }) =>
-    meter?.weight == null ? ZERO : multiply({ n: rest - overage, d: 1n }, fraction(meter.weight)),
+    meter === undefined || meter.weight === null
+      ? ZERO
+      : multiply({ n: rest - overage, d: 1n }, fraction(meter.weight)),
   );
   return subtract({ n: plan.poolMicros ?? 0n, d: 1n }, taken.reduce(add, ZERO));
 }

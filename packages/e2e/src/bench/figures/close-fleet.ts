@@ -1,6 +1,6 @@
 import { D1_QUERIES_PER_INVOCATION_MAX } from "@prego/core/limits";
 import { type CloseBench, startCloseBench } from "../close-bench.ts";
-import { formatNumber, makeFigure, type Report } from "../figure.ts";
+import { type Figure, formatNumber, makeFigure, type Report } from "../figure.ts";
 import type { MeasuredRun } from "../instrument/close-run.ts";
 import {
   expectCharges,
@@ -65,87 +65,106 @@ async function closeFleet(bench: CloseBench): Promise<{ runs: FleetRun[]; heapBy
   return { runs, heapBytes };
 }
 
-function report(
-  fleet: PlainFleet,
-  seen: { runs: FleetRun[]; heapBytes: number; faults: string[]; errors: readonly string[] },
-): Report {
-  const { runs, faults } = seen;
-  const sum = (of: (run: FleetRun) => number): number => runs.reduce((total, run) => total + of(run), 0);
-  const most = (of: (run: FleetRun) => number): number => Math.max(...runs.map(of));
-  const owed = expectCharges(fleet).size;
-  const size = `${formatNumber(fleet.tenants)} tenants x ${METERS_PER_TENANT} meters`;
-  const seconds = sum(({ tookMs }) => tookMs) / 1_000;
-  const figures = [
-    {
-      figure: "close_stripe_calls",
-      value: sum(({ stripeCalls }) => stripeCalls),
-      unit: "calls",
-      baseline: `${size}: one for each tenant-meter above its allowance`,
-      target: { exactly: owed },
-    },
-    {
-      figure: "close_charges_doubled_lost_or_wrong",
-      value: faults.length,
-      unit: "charges",
-      baseline: `${formatNumber(owed)} charges, compared with what Stripe's emulator holds`,
-      target: { exactly: 0 },
-    },
-    {
-      figure: "close_d1_batches_per_tenant",
-      value: sum(({ closeBatches }) => closeBatches) / fleet.tenants,
-      unit: "batches",
-      baseline: "all that is written of a tenant is in one of them",
-      target: { atMost: 1 },
-    },
-    {
-      figure: "close_d1_queries_per_tenant",
-      value: sum(({ queries }) => queries) / fleet.tenants,
-      unit: "queries",
-      baseline: `of closing and sending, each statement of a batch counted; ${formatNumber(sum(({ rowsWritten }) => rowsWritten) / fleet.tenants)} rows written`,
-    },
-    {
-      figure: "close_d1_queries_of_one_run",
-      value: most(({ queries }) => queries),
-      unit: "queries",
-      baseline: "the most of all runs",
-      target: { atMost: D1_QUERIES_PER_INVOCATION_MAX },
-    },
-    {
-      figure: "close_runs",
-      value: runs.length,
-      unit: "runs",
-      baseline: `${size}, a run every 10 minutes, 4 minutes each`,
-      target: { atMost: RUNS_TARGET },
-    },
-    {
-      figure: "close_seconds_per_1000_tenants",
-      value: (seconds * 1_000) / fleet.tenants,
-      unit: "s",
-      baseline: `${formatNumber(seconds)} s in all, of which Stripe's emulator on loopback takes most`,
-    },
-    {
-      figure: "close_cpu_of_one_run",
-      value: most(({ cpuMs }) => cpuMs) / 1_000,
-      unit: "s",
-      baseline: "the most of all runs; the worker's process, D1 and Stripe are in others",
-      target: { atMost: CPU_SECONDS_MAX },
-    },
-    {
-      figure: "close_memory",
-      value: seen.heapBytes / MB,
-      unit: "MB",
-      baseline: `${size}; garbage included`,
-      target: { atMost: MEMORY_MB_MAX },
-    },
-  ];
+interface Seen {
+  runs: readonly FleetRun[];
+  heapBytes: number;
+  faults: readonly string[];
+  errors: readonly string[];
+}
+
+const sum = ({ runs }: Seen, of: (run: FleetRun) => number): number => runs.reduce((total, run) => total + of(run), 0);
+const most = ({ runs }: Seen, of: (run: FleetRun) => number): number => Math.max(...runs.map(of));
+
+function report(fleet: PlainFleet, seen: Seen): Report {
   const notes = [
-    ...runs.map(
+    ...seen.runs.map(
       (run, index) =>
         `Close, run ${index + 1}: ${formatNumber(run.queries)} queries, ${run.closeBatches} batches of tenants, ` +
         `${formatNumber(run.stripeCalls)} calls to Stripe, ${formatNumber(run.cpuMs / 1_000)} s of CPU, ${formatNumber(run.tookMs / 1_000)} s.`,
     ),
-    ...faults.slice(0, 5).map((fault) => `close: ${fault}`),
+    ...seen.faults.slice(0, 5).map((fault) => `close: ${fault}`),
     ...seen.errors.map((error) => `logged error: ${error}`),
   ];
-  return { figures: figures.map(makeFigure), notes };
+  return { figures: [...effectFigures(fleet, seen), ...workFigures(fleet, seen), ...limitFigures(fleet, seen)], notes };
+}
+
+const sizeOf = ({ tenants }: PlainFleet): string => `${formatNumber(tenants)} tenants x ${METERS_PER_TENANT} meters`;
+
+function effectFigures(fleet: PlainFleet, seen: Seen): Figure[] {
+  const owed = expectCharges(fleet).size;
+  return [
+    makeFigure({
+      figure: "close_stripe_calls",
+      value: sum(seen, ({ stripeCalls }) => stripeCalls),
+      unit: "calls",
+      baseline: `${sizeOf(fleet)}: one for each tenant-meter above its allowance`,
+      target: { exactly: owed },
+    }),
+    makeFigure({
+      figure: "close_charges_doubled_lost_or_wrong",
+      value: seen.faults.length,
+      unit: "charges",
+      baseline: `${formatNumber(owed)} charges, compared with what Stripe's emulator holds`,
+      target: { exactly: 0 },
+    }),
+  ];
+}
+
+function workFigures(fleet: PlainFleet, seen: Seen): Figure[] {
+  const seconds = sum(seen, ({ tookMs }) => tookMs) / 1_000;
+  const rows = sum(seen, ({ rowsWritten }) => rowsWritten) / fleet.tenants;
+  return [
+    makeFigure({
+      figure: "close_d1_batches_per_tenant",
+      value: sum(seen, ({ closeBatches }) => closeBatches) / fleet.tenants,
+      unit: "batches",
+      baseline: "all that closing writes of a tenant is in one of them",
+      target: { atMost: 1 },
+    }),
+    makeFigure({
+      figure: "close_d1_queries_per_tenant",
+      value: sum(seen, ({ queries }) => queries) / fleet.tenants,
+      unit: "queries",
+      baseline: `of closing and sending, each statement of a batch counted; ${formatNumber(rows)} rows written`,
+    }),
+    makeFigure({
+      figure: "close_seconds_per_1000_tenants",
+      value: (seconds * 1_000) / fleet.tenants,
+      unit: "s",
+      baseline: `${formatNumber(seconds)} s in all, calls to Stripe's emulator over loopback included`,
+    }),
+  ];
+}
+
+function limitFigures(fleet: PlainFleet, seen: Seen): Figure[] {
+  return [
+    makeFigure({
+      figure: "close_runs",
+      value: seen.runs.length,
+      unit: "runs",
+      baseline: `${sizeOf(fleet)}, a run every 10 minutes, 4 minutes each`,
+      target: { atMost: RUNS_TARGET },
+    }),
+    makeFigure({
+      figure: "close_d1_queries_of_one_run",
+      value: most(seen, ({ queries }) => queries),
+      unit: "queries",
+      baseline: "the most of all runs",
+      target: { atMost: D1_QUERIES_PER_INVOCATION_MAX },
+    }),
+    makeFigure({
+      figure: "close_cpu_of_one_run",
+      value: most(seen, ({ cpuMs }) => cpuMs) / 1_000,
+      unit: "s",
+      baseline: "the most of all runs; the worker's process, D1 and Stripe are in others",
+      target: { atMost: CPU_SECONDS_MAX },
+    }),
+    makeFigure({
+      figure: "close_memory",
+      value: seen.heapBytes / MB,
+      unit: "MB",
+      baseline: `${sizeOf(fleet)}; garbage included`,
+      target: { atMost: MEMORY_MB_MAX },
+    }),
+  ];
 }
