@@ -1,7 +1,6 @@
 import type { Database } from "@prego/core/store";
 import { sql } from "drizzle-orm";
 import { type CycleRun, isMissing } from "./cycle-runs.ts";
-import { type CycleRun, isMissing } from "./cycle-runs.ts";
 import type { TenantCycle } from "./cycle-totals.ts";
 import { isGone } from "./waiting-objects.ts";
 

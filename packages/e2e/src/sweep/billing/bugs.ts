@@ -68,8 +68,8 @@ export const BILLING_BUGS: Readonly<Record<string, BillingBug>> = {
     changes: [
       {
         file: "cycle-close/src/store/tenant-close.ts",
-        correct: "AND EXISTS (SELECT 1 FROM tenants_master t WHERE t.tenant_id = ${plan.tenantId} AND NOT ${isGone})",
-        wrong: "",
+        correct: "WHERE t.tenant_id IN ${ids} AND NOT ${isGone})",
+        wrong: "WHERE t.tenant_id IN ${ids})",
       },
       { file: "cycle-close/src/store/cycle-runs.ts", correct: "NOT ${isGone} AND", wrong: "t.status <> 'Purged' AND" },
     ],
