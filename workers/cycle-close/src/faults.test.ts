@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { close, createWorld, CYCLE, DAY_MS, HOUR_MS, outbox, totals, type World } from "./cycle-close-test-kit.ts";
-import { keepRows, resetDatabase, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
+import { keepRows, resetDatabase, restoreRows, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
 import { createFaultyDeps, FAULT_MODES, type FaultMode } from "./fault-test-kit.ts";
 
 const UNIT = 1_000_000n;
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 
 async function prepareWorld(): Promise<World> {
-  await resetDatabase(KEPT);
+  await restoreRows(KEPT);
   return createWorld();
 }
 

@@ -2,11 +2,11 @@ import { env } from "cloudflare:workers";
 
 const { DB: database } = env as unknown as { DB: D1Database };
 
-/**
- * Empties every table: storage is shared by the tests of a file, and a run closes everything it finds. With the tables that
- * `keepRows` has kept, it fills those again, all in one batch: a sweep begins hundreds of times with the same rows.
- */
-export async function resetDatabase(kept: readonly string[] = []): Promise<void> {
+/** Empties every table: storage is shared by the tests of a file, and a run closes everything it finds. */
+export const resetDatabase = (): Promise<void> => restoreRows([]);
+
+/** Empties every table and fills those that `keepRows` has kept, in one batch: a sweep begins hundreds of times with the same rows. */
+export async function restoreRows(kept: readonly string[]): Promise<void> {
   const guards = await rows<{ name: string; sql: string }>(
     "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('usage_cycle_totals', 'audit_logs')",
   );
@@ -38,7 +38,7 @@ export async function resetDatabase(kept: readonly string[] = []): Promise<void>
   );
 }
 
-/** Keeps what some tables hold now, for `resetDatabase`; tables with references come after those they refer to. */
+/** Keeps what some tables hold now, for `restoreRows`; tables with references come after those they refer to. */
 export async function keepRows(tables: readonly string[]): Promise<void> {
   await database.batch(
     tables.flatMap((table) => [
