@@ -7,8 +7,8 @@ import { createRandom } from "../statistics.ts";
 const TENANTS = 300;
 const CRON_EVERY_MS = 10 * 60_000;
 const RUNS_MAX = 1_000;
-/** Calls after which a run is cut off at the latest: more than any part of it needs. */
-const CALLS_MAX = 400;
+/** Calls after which a run is cut off at the latest: few, so that many runs are. */
+const CALLS_MAX = 120;
 /** Killed runs, until one is let through: each one repeats what it had begun. */
 const KILLS = 12;
 
