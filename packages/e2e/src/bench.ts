@@ -3,6 +3,7 @@ import { type BenchArguments, type MeasurementName, readArguments, USAGE } from 
 import { writeCostDocument } from "./bench/cost-document.ts";
 import { type Figure, formatNumber, formatTable, makeFigure, type Report } from "./bench/figure.ts";
 import { measureAggregation } from "./bench/figures/aggregation.ts";
+import { measureClose } from "./bench/figures/close.ts";
 import { measureIngest } from "./bench/figures/ingest.ts";
 import { measureNoisyNeighbour } from "./bench/figures/noisy-neighbour.ts";
 import { measureOperations } from "./bench/figures/operations.ts";
@@ -19,6 +20,7 @@ const MEASURE: Record<MeasurementName, (scale: Scale) => Promise<Measured>> = {
   aggregation: measureAggregation,
   piled_up: measurePiledUp,
   noisy_neighbour: measureNoisyNeighbour,
+  close: measureClose,
 };
 
 /** Runs one measurement; one that breaks is a figure that is missed, and the others go on. */

@@ -1,47 +1,39 @@
 import { billableIdentifier } from "@prego/core/stripe";
 import type { Cycle } from "@prego/core/period";
 import type { Deps } from "./deps.ts";
-import { gatherInputs } from "./gather-inputs.ts";
+import type { GatheredTenant } from "./gather-inputs.ts";
 import { planTenantClose, type TenantClosePlan } from "./plan.ts";
 import { recordChange } from "./record.ts";
 import type { IdentifiedCharge } from "./store/outbox.ts";
-import type { PlanBook } from "./store/plan-versions.ts";
-import { type CommitResult, commitTenantClose } from "./store/tenant-close.ts";
-import type { BillableTenant } from "./store/tenants.ts";
+import type { TenantCommit } from "./store/tenant-close.ts";
 
-/** Who closes, what, and for whom. */
-export interface TenantClose {
+/** Who closes, and what. */
+export interface Closing {
   actor: string;
   cycle: Cycle;
   /** Trace of the cycle's close, for tenants without one of their own. */
   cycleTraceId: string | null;
-  tenant: BillableTenant;
-  book: PlanBook;
 }
 
 /**
- * Closes one tenant in one batch.
+ * Plans the close of one tenant, with everything its batch writes.
  * @throws TenantCloseError when it cannot be said what the tenant owes.
  */
-export async function closeTenant(
-  deps: Deps,
-  close: TenantClose,
-): Promise<{ result: CommitResult; plan: TenantClosePlan }> {
-  const { tenant, cycle } = close;
-  const { inputs, lateRows, usageMark } = await gatherInputs(deps.db, close.book, { tenant, cycle });
-  const plan = planTenantClose(inputs);
-  const traceId = tenant.traceId ?? close.cycleTraceId;
-  const { audit, trace } = await recordChange(deps, close.actor, {
+export async function planCommit(
+  deps: Pick<Deps, "now" | "randomBytes">,
+  { actor, cycle, cycleTraceId }: Closing,
+  { tenant, inputs, lateRows, usageMark }: GatheredTenant,
+): Promise<TenantCommit> {
+  const plan = planTenantClose(await inputs());
+  const traceId = tenant.traceId ?? cycleTraceId;
+  const { audit, trace } = await recordChange(deps, actor, {
     action: "cycle.closed",
     target: `usage_cycle_totals/${cycle}`,
     tenantId: tenant.tenantId,
     traceId,
     detail: describePlan(plan),
   });
-  const charges = await identifyCharges(plan);
-  const nowMs = deps.now();
-  const commit = { plan, charges, lateRows, usageMark, nowMs, traceId, audit, trace: [trace] };
-  return { result: await commitTenantClose(deps.db, commit), plan };
+  return { plan, charges: await identifyCharges(plan), lateRows, usageMark, traceId, audit, trace };
 }
 
 /** Gives every charge the identifier of its billable fact. */

@@ -21,23 +21,31 @@ export interface Deps {
   log: Logger;
   /** D1 queries made so far. */
   queries: () => number;
+  /** Calls to Stripe made so far. */
+  stripeCalls: () => number;
 }
 
 /** Makes the parts of one run or request. */
 export function createDeps(env: Env, runtime: Runtime): Deps {
   const counted = countQueries(env.DB);
   const { graceMs, stripeKey } = readSettings(env);
+  let stripeCalls = 0;
+  const countedFetch: typeof fetch = (input, init) => {
+    stripeCalls += 1;
+    return runtime.fetch(input, init);
+  };
   return {
     db: openDatabase(counted.binding),
     bucket: env.BUCKET,
     stripe:
       stripeKey === undefined
         ? undefined
-        : createStripeClient({ secretKey: stripeKey, apiBase: env.STRIPE_API_BASE, fetch: runtime.fetch }),
+        : createStripeClient({ secretKey: stripeKey, apiBase: env.STRIPE_API_BASE, fetch: countedFetch }),
     graceMs,
     now: runtime.now,
     randomBytes: runtime.randomBytes,
     log: createLogger("cycle-close", runtime.write, runtime.now),
     queries: counted.queries,
+    stripeCalls: () => stripeCalls,
   };
 }

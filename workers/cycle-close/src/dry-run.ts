@@ -2,9 +2,9 @@ import { type Cycle, cycleBounds } from "@prego/core/period";
 import { listDueCycles } from "./close-cycles.ts";
 import { identifyCharges } from "./close-tenant.ts";
 import type { Deps } from "./deps.ts";
-import { gatherInputs } from "./gather-inputs.ts";
+import { gatherGroup } from "./gather-inputs.ts";
 import { CYCLES_OPENED_PER_RUN_MAX, DRY_RUN_TENANTS_MAX } from "./limits.ts";
-import { planTenantClose } from "./plan.ts";
+import { planTenantClose, type TenantClosePlan } from "./plan.ts";
 import { TenantCloseError } from "./plan/inputs.ts";
 import { presentCharge, presentLine, sumAmounts } from "./present-plan.ts";
 import { countObjects, type CycleRun, listOpenRuns } from "./store/cycle-runs.ts";
@@ -32,17 +32,7 @@ async function planCycle(deps: Deps, run: PlannedRun, dueAtMs: number) {
   const hasTenants = run.status !== "sending" && run.status !== "closed";
   const page = { after: "", limit: DRY_RUN_TENANTS_MAX + 1 };
   const missing = hasTenants ? await listMissingTenants(deps.db, run, page) : [];
-  const book = createPlanBook(deps.db);
-  const tenants = [];
-  const failures: { tenant_id: string; reason: string }[] = [];
-  for (const tenant of missing.slice(0, DRY_RUN_TENANTS_MAX)) {
-    try {
-      tenants.push(await planTenant(deps, { tenant, cycle: run.cycle, book }));
-    } catch (error) {
-      if (!(error instanceof TenantCloseError)) throw error;
-      failures.push({ tenant_id: tenant.tenantId, reason: error.message });
-    }
-  }
+  const { tenants, failures } = await planTenants(deps, run.cycle, missing.slice(0, DRY_RUN_TENANTS_MAX));
   return {
     cycle: run.cycle,
     status: run.status,
@@ -55,16 +45,34 @@ async function planCycle(deps: Deps, run: PlannedRun, dueAtMs: number) {
   };
 }
 
-async function planTenant(
-  deps: Deps,
-  { tenant, cycle, book }: { tenant: BillableTenant; cycle: Cycle; book: ReturnType<typeof createPlanBook> },
-) {
-  const { inputs } = await gatherInputs(deps.db, book, { tenant, cycle });
-  const plan = planTenantClose(inputs);
-  return {
-    tenant_id: tenant.tenantId,
-    lines: plan.lines.map(presentLine),
-    charges: (await identifyCharges(plan)).map(presentCharge),
-    amounts: sumAmounts(plan.lines),
-  };
+/** Plans tenants in groups that are read together, as the close does. */
+async function planTenants(deps: Deps, cycle: Cycle, missing: readonly BillableTenant[]) {
+  const book = createPlanBook(deps.db);
+  const tenants = [];
+  const failures: { tenant_id: string; reason: string }[] = [];
+  const groups: (readonly BillableTenant[])[] = [missing];
+  for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
+    const gathered = await gatherGroup(deps.db, book, { tenants: group, cycle });
+    if (gathered === undefined) {
+      const middle = group.length >> 1;
+      groups.push(group.slice(middle), group.slice(0, middle));
+      continue;
+    }
+    for (const { tenant, inputs } of gathered) {
+      try {
+        tenants.push(await presentTenant(planTenantClose(await inputs())));
+      } catch (error) {
+        if (!(error instanceof TenantCloseError)) throw error;
+        failures.push({ tenant_id: tenant.tenantId, reason: error.message });
+      }
+    }
+  }
+  return { tenants, failures };
 }
+
+const presentTenant = async (plan: TenantClosePlan) => ({
+  tenant_id: plan.tenantId,
+  lines: plan.lines.map(presentLine),
+  charges: (await identifyCharges(plan)).map(presentCharge),
+  amounts: sumAmounts(plan.lines),
+});

@@ -2,6 +2,8 @@ import { ProblemError } from "@prego/core/problem";
 import { formatQuantity } from "@prego/core/quantity";
 import type { Deps } from "./deps.ts";
 import { EXPLAIN_OBJECTS_MAX } from "./limits.ts";
+import type { CloseLine } from "./plan/close-line.ts";
+import type { Aggregation } from "./plan/inputs.ts";
 import { presentLine } from "./present-plan.ts";
 import { findLines } from "./preview.ts";
 import { recomputeLine } from "./recompute.ts";
@@ -13,17 +15,20 @@ export async function explainLine(deps: Deps, key: LineKey, recompute: boolean) 
   const { state, lines, charges } = await findLines(deps, key.tenantId, key.cycle);
   const mine = lines.filter((line) => line.meterKey === key.meterKey);
   if (mine.length === 0) throw new ProblemError("not_found");
-  const bounds = await findBounds(deps.db, key.cycle);
-  const hours = await listHours(deps.db, key);
-  const listed = await listObjects(deps.db, key);
+  const [bounds, hours, listed, late, usages] = await Promise.all([
+    findBounds(deps.db, key.cycle),
+    listHours(deps.db, key),
+    listObjects(deps.db, key),
+    listLateUsage(deps.db, key),
+    readUsage(deps.db, [key.tenantId], key.cycle),
+  ]);
   const isTruncated = listed.length > EXPLAIN_OBJECTS_MAX;
   const objects = listed.slice(0, EXPLAIN_OBJECTS_MAX);
-  const late = await listLateUsage(deps.db, key);
   const lateKeys = new Set(late.flatMap((row) => (row.correctedCycle === key.cycle ? [row.r2Key] : [])));
   const inTime = objects.filter((object) => !lateKeys.has(object.r2Key));
   const counted = inTime.filter((object) => isCounted(object, bounds?.seqBound ?? null));
-  const { usage } = await readUsage(deps.db, key.tenantId, key.cycle);
-  const digest = usage.find((meter) => meter.meterKey === key.meterKey)?.digest;
+  const usage = usages?.get(key.tenantId)?.usage;
+  const digest = usage?.find((meter) => meter.meterKey === key.meterKey)?.digest;
   const own = mine.find((line) => line.correctedCycle === key.cycle);
   return {
     tenant_id: key.tenantId,
@@ -45,9 +50,22 @@ export async function explainLine(deps: Deps, key: LineKey, recompute: boolean) 
       quantity: formatQuantity(row.qty),
       events: row.events,
     })),
-    ...(recompute ? { recomputed: await recomputeLine(deps, key, { objects: counted, hours, isTruncated }) } : {}),
+    ...(recompute
+      ? {
+          recomputed: await recomputeLine(deps, key, {
+            objects: counted,
+            hours,
+            aggregation: aggregationOf(own),
+            isTruncated,
+          }),
+        }
+      : {}),
   };
 }
+
+/** As the close combines the hours: a meter without a price is added up. */
+const aggregationOf = (line: CloseLine | undefined): Aggregation =>
+  line === undefined || line.snapshot.price === null ? "sum" : line.snapshot.aggregation;
 
 /** Objects behind the rollups: those set aside, stored after the bound, or released after the close are not. */
 const isCounted = ({ seq, status }: RawObject, seqBound: number | null): boolean =>

@@ -1,12 +1,15 @@
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { close, createWorld, CYCLE, DAY_MS, HOUR_MS, outbox, totals, type World } from "./cycle-close-test-kit.ts";
-import { resetDatabase, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
+import { keepRows, resetDatabase, restoreRows, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
 import { createFaultyDeps, FAULT_MODES, type FaultMode } from "./fault-test-kit.ts";
 
 const UNIT = 1_000_000n;
 const CALLS_MAX = 200;
 
-async function prepareWorld(): Promise<World> {
+/** Tables with the rows that every point begins with. */
+const KEPT = ["meters", "plans", "plan_meters", "tenants_master", "usage_rollups"];
+
+beforeAll(async () => {
   await resetDatabase();
   const meters = { api_requests: { included: "1000000000", eventName: "api_calls" } };
   await seedPlan("basic", { meters });
@@ -15,6 +18,11 @@ async function prepareWorld(): Promise<World> {
   await seedTenant("meter", { plan: "metered" });
   await seedRollup("item", "api_requests", { qty: 1_250n * UNIT });
   await seedRollup("meter", "api_requests", { qty: 1_040n * UNIT });
+  await keepRows(KEPT);
+});
+
+async function prepareWorld(): Promise<World> {
+  await restoreRows(KEPT);
   return createWorld();
 }
 

@@ -1,14 +1,16 @@
 /** Cycles one run may open: two years of missed crons, then the next run carries on. */
 export const CYCLES_OPENED_PER_RUN_MAX = 24;
-/** Tenants read at once while closing. */
+/** Tenants read and committed together: a query of each kind and a batch serve them all. */
 export const TENANTS_PER_PAGE = 50;
 /** Meters of one tenant in one cycle: their lines fit into one batch with room. More is a sender's mistake. */
 export const METERS_PER_TENANT_MAX = 1_000;
-/** Lines written by one statement: about 1.5 kB each, below D1's 2 MB per parameter. */
-export const LINES_PER_STATEMENT = 500;
-/** Rows of late usage billed by one close of a tenant; the rest is billed by the next one. */
+/** Lines after which a batch takes no further tenant; a tenant with more has a batch for itself. */
+export const LINES_PER_BATCH = 1_000;
+/** Characters of JSON that one statement writes: at most 3 bytes each, below D1's 2 MB per parameter. */
+export const STATEMENT_JSON_CHARS_MAX = 600_000;
+/** Rows of late usage read at once, and billed by one close of a tenant; the rest is billed by the next one. */
 export const LATE_ROWS_PER_TENANT_MAX = 4_000;
-/** Stored lines read to price late usage. */
+/** Stored lines read at once to price late usage. */
 export const STORED_LINES_MAX = 5_000;
 /** Tenants whose lines a dry run prints for one cycle. */
 export const DRY_RUN_TENANTS_MAX = 100;
@@ -16,6 +18,10 @@ export const DRY_RUN_TENANTS_MAX = 100;
 export const FAILURES_LISTED_MAX = 50;
 /** D1 queries left for ending the run when the work stops: D1 allows 1,000 per invocation. */
 export const QUERIES_RESERVED = 120;
+/** D1 queries that closing leaves to sending, so that charges leave while the fleet is still being closed. */
+export const QUERIES_FOR_SENDING = 400;
+/** Calls to Stripe after which a run takes no more: an invocation has 10,000 subrequests, those to D1 included. */
+export const STRIPE_CALLS_PER_RUN_MAX = 8_500;
 /** Storage errors in a row after which a run stops instead of failing every tenant. */
 export const STORAGE_ERRORS_IN_A_ROW_MAX = 3;
 /** How long a bounded cycle waits for its last objects: then one that cannot be read holds up its own tenant alone. */
@@ -26,7 +32,9 @@ export const WAITING_TENANTS_MAX = 10_000;
 export const CLOCK_MARGIN_MS = 5 * 60 * 1_000;
 
 /** Outbox rows claimed and recorded together. */
-export const SENDS_PER_CHUNK = 20;
+export const SENDS_PER_CHUNK = 160;
+/** Calls under way at once, each for another customer: a Worker has six connections that wait for an answer. */
+export const SENDS_AT_ONCE = 6;
 /** Time for which a claimed row belongs to its run. */
 export const CLAIM_HOLD_MS = 5 * 60 * 1_000;
 /** Pages of 100 that a look-up reads before it says that it does not know. */

@@ -2,7 +2,7 @@ import { type Cycle, cycleOf } from "@prego/core/period";
 import { ProblemError } from "@prego/core/problem";
 import { identifyCharges } from "./close-tenant.ts";
 import type { Deps } from "./deps.ts";
-import { gatherInputs } from "./gather-inputs.ts";
+import { gatherTenant } from "./gather-inputs.ts";
 import { planTenantClose } from "./plan.ts";
 import { TenantCloseError } from "./plan/inputs.ts";
 import type { CloseLine } from "./plan/close-line.ts";
@@ -33,7 +33,7 @@ export async function findLines(
   const tenant = await findTenant(deps.db, tenantId);
   if (tenant === undefined || cycle > cycleOf(deps.now())) throw new ProblemError("not_found");
   try {
-    const { inputs } = await gatherInputs(deps.db, createPlanBook(deps.db), { tenant, cycle });
+    const inputs = await gatherTenant(deps.db, createPlanBook(deps.db), { tenant, cycle });
     const plan = planTenantClose(inputs);
     const charges = (await identifyCharges(plan)).map((charge) => ({ ...presentCharge(charge), status: "planned" }));
     return { state: "open", lines: plan.lines, charges };

@@ -1,9 +1,10 @@
 import { cycleBounds, hourOf } from "@prego/core/period";
-import { formatQuantity } from "@prego/core/quantity";
+import { formatQuantity, MICROS_PER_UNIT } from "@prego/core/quantity";
 import { parseUsageLine } from "@prego/core/usage-event";
 import type { Deps } from "./deps.ts";
 import { RECOMPUTE_BYTES_MAX } from "./limits.ts";
 import { compareHours, type HourDifference, type HourSum } from "./plan/compare-hours.ts";
+import type { Aggregation } from "./plan/inputs.ts";
 import type { LineKey, RawObject, RollupHour } from "./store/explain.ts";
 import { readRawLines } from "./store/raw-lines.ts";
 
@@ -13,6 +14,7 @@ export interface Recomputation {
   equal: boolean;
   /** False when there was too much to read: then only the objects read are compared with nothing. */
   complete: boolean;
+  /** What the cycle's hours make together, as the meter is aggregated. */
   quantity: string;
   events: string;
   differences: HourDifference[];
@@ -24,9 +26,14 @@ export interface Recomputation {
 export async function recomputeLine(
   deps: Pick<Deps, "bucket">,
   key: LineKey,
-  source: { objects: readonly RawObject[]; hours: readonly RollupHour[]; isTruncated: boolean },
+  source: {
+    objects: readonly RawObject[];
+    hours: readonly RollupHour[];
+    aggregation: Aggregation;
+    isTruncated: boolean;
+  },
 ): Promise<Recomputation> {
-  const sums = new Map<string, HourSum>();
+  const sums = new Map<string, RawSum>();
   const problems: Recomputation["problems"] = [];
   let complete = !source.isTruncated;
   let bytes = 0;
@@ -39,22 +46,59 @@ export async function recomputeLine(
     const problem = await addObject(deps, { key, object, sums });
     if (problem !== undefined) problems.push({ r2_key: object.r2Key, problem });
   }
-  const rolledUp = new Map(source.hours.map(({ hour, qty, events }) => [hour, { qty, events: BigInt(events) }]));
+  const rolledUp = new Map(source.hours.map((hour) => [hour.hour, { ...hour, events: BigInt(hour.events) }]));
   const differences = complete ? compareHours(rolledUp, sums) : [];
-  const all = [...sums.values()];
   return {
     equal: complete && problems.length === 0 && differences.length === 0,
     complete,
-    quantity: formatQuantity(all.reduce((sum, hour) => sum + hour.qty, 0n)),
-    events: all.reduce((sum, hour) => sum + hour.events, 0n).toString(),
+    quantity: formatQuantity(combineSums(sums, source.aggregation)),
+    events: countEvents(sums).toString(),
     differences,
     problems,
   };
 }
 
+/** An hour of raw lines. */
+interface RawSum extends HourSum {
+  maxQty: bigint;
+  lastQty: bigint;
+  lastAtMs: number;
+}
+
+const countEvents = (sums: ReadonlyMap<string, RawSum>): bigint =>
+  [...sums.values()].reduce((sum, hour) => sum + hour.events, 0n);
+
+function combineSums(sums: ReadonlyMap<string, RawSum>, aggregation: Aggregation): bigint {
+  const hours = [...sums.values()].toSorted((a, b) => a.lastAtMs - b.lastAtMs);
+  switch (aggregation) {
+    case "count":
+      return countEvents(sums) * MICROS_PER_UNIT;
+    case "max":
+      return hours.reduce((max, hour) => (hour.maxQty > max ? hour.maxQty : max), hours[0]?.maxQty ?? 0n);
+    case "last":
+      return hours.at(-1)?.lastQty ?? 0n;
+    case "sum":
+    case "unique":
+      return hours.reduce((sum, hour) => sum + hour.qty, 0n);
+  }
+}
+
+/** Adds one line as the aggregator does: of several at the same millisecond the largest is the latest. */
+function addLine(sum: RawSum | undefined, qty: bigint, atMs: number): RawSum {
+  if (sum === undefined) return { qty, events: 1n, maxQty: qty, lastQty: qty, lastAtMs: atMs };
+  const isLater = atMs > sum.lastAtMs || (atMs === sum.lastAtMs && qty > sum.lastQty);
+  return {
+    qty: sum.qty + qty,
+    events: sum.events + 1n,
+    maxQty: qty > sum.maxQty ? qty : sum.maxQty,
+    lastQty: isLater ? qty : sum.lastQty,
+    lastAtMs: isLater ? atMs : sum.lastAtMs,
+  };
+}
+
 async function addObject(
   { bucket }: Pick<Deps, "bucket">,
-  { key, object, sums }: { key: LineKey; object: RawObject; sums: Map<string, HourSum> },
+  { key, object, sums }: { key: LineKey; object: RawObject; sums: Map<string, RawSum> },
 ): Promise<Recomputation["problems"][number]["problem"] | undefined> {
   const { startMs, endMs } = cycleBounds(key.cycle);
   let hasInvalidLine = false;
@@ -67,8 +111,7 @@ async function addObject(
     const { meterKey, timestampMs, qtyMicros } = parsed.line;
     if (meterKey !== key.meterKey || timestampMs < startMs || timestampMs >= endMs) return;
     const hour = hourOf(timestampMs);
-    const sum = sums.get(hour) ?? { qty: 0n, events: 0n };
-    sums.set(hour, { qty: sum.qty + qtyMicros, events: sum.events + 1n });
+    sums.set(hour, addLine(sums.get(hour), qtyMicros, timestampMs));
   });
   if (reading.kind !== "read") return reading.kind;
   if (reading.sha256 !== object.sha256) return "sha256_differs";

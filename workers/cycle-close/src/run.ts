@@ -2,6 +2,7 @@ import type { JobReport, JobRun } from "@prego/core/job-run";
 import { createBudget } from "./budget.ts";
 import { closeCycles, type CycleReport, finishCycles } from "./close-cycles.ts";
 import type { Deps } from "./deps.ts";
+import { QUERIES_FOR_SENDING } from "./limits.ts";
 import { readMeterReports } from "./read-meter-reports.ts";
 import { countWithoutSubscription } from "./store/health.ts";
 import { sendOutbox, type SendReport } from "./send-outbox.ts";
@@ -18,7 +19,7 @@ export interface CloseReport extends JobReport {
 
 /** Closes everything that is due and sends what is owed; safe to repeat, to overlap and to be stopped anywhere. */
 export async function runClose(deps: Deps, run: JobRun): Promise<CloseReport> {
-  const cycles = await closeCycles(deps, run, createBudget(deps, run));
+  const cycles = await closeCycles(deps, run, createBudget(deps, run, QUERIES_FOR_SENDING));
   const outbox = await sendOutbox(deps, run, createBudget(deps, run));
   await finishCycles(deps, run, cycles);
   const reportedLate = await readMeterReports(deps, run);

@@ -14,6 +14,7 @@ import {
 } from "./plan/send-decision.ts";
 import type { StripeFailure } from "./plan/stripe-failure.ts";
 import { recordChange } from "./record.ts";
+import { sendInLanes } from "./send-lanes.ts";
 import { countStuckRows } from "./store/health.ts";
 import { claimRows, listDueRows, type OutboxRow, recordResults, renewIntent, type RowResult } from "./store/outbox.ts";
 
@@ -31,8 +32,9 @@ export interface SendReport {
 type Outcome = SendOutcome | SendStop;
 
 /**
- * Sends what is due, one call after the other. Rows are claimed in chunks before the first call and recorded after the
- * last one: whatever is lost in between is sent again under the same key, or looked up when Stripe has forgotten the key.
+ * Sends what is due, for some customers at once and for each of them one call after the other. Rows are claimed in chunks
+ * before the first call and recorded after the last one: whatever is lost in between is sent again under the same key, or
+ * looked up when Stripe has forgotten the key.
  */
 export async function sendOutbox(deps: Deps, run: JobRun, budget: Budget): Promise<SendReport> {
   const report: SendReport = { sent: 0, rejected: 0, retried: 0, stuck: 0, stopped: null };
@@ -42,7 +44,15 @@ export async function sendOutbox(deps: Deps, run: JobRun, budget: Budget): Promi
   return report;
 }
 
-async function sendDue(deps: Deps, run: JobRun, { sink, budget, report }: Sending): Promise<void> {
+interface Sending {
+  sink: UsageSink;
+  budget: Budget;
+  report: SendReport;
+}
+
+async function sendDue(deps: Deps, run: JobRun, sending: Sending): Promise<void> {
+  const { budget, report } = sending;
+  let isFirst = true;
   while (report.stopped === null) {
     const due = await listDueRows(deps.db, deps.now(), SENDS_PER_CHUNK);
     if (due.length === 0) break;
@@ -54,34 +64,37 @@ async function sendDue(deps: Deps, run: JobRun, { sink, budget, report }: Sendin
     const holdUntilMs = nowMs + CLAIM_HOLD_MS;
     const rows = await claimRows(deps.db, due, { nowMs, holdUntilMs });
     if (rows.length === 0) break;
-    report.stopped = await sendChunk(deps, run, { rows, holdUntilMs, sink, report });
+    report.stopped = await sendChunk(deps, run, { ...sending, rows, holdUntilMs, isFirst });
+    isFirst = false;
   }
 }
 
-interface Sending {
-  sink: UsageSink;
-  budget: Budget;
-  report: SendReport;
-}
-
-interface Chunk extends Omit<Sending, "budget"> {
+interface Chunk extends Sending {
   rows: readonly OutboxRow[];
   holdUntilMs: number;
+  /** The run has called nobody yet: then it begins with one call, which shows whether Stripe lets it in. */
+  isFirst: boolean;
 }
 
 async function sendChunk(deps: Deps, run: JobRun, chunk: Chunk): Promise<string | null> {
   const results: RowResult[] = [];
   let stop: SendStop | undefined;
+  let started = 0;
+  const isOver = (nowMs: number): boolean =>
+    nowMs > chunk.holdUntilMs - OUTBOUND_TIMEOUT_MS || (started > 0 && chunk.budget.isExhausted());
+  const send = async (row: OutboxRow): Promise<void> => {
+    const nowMs = deps.now();
+    if (isOver(nowMs)) stop ??= { kind: "released", reason: "out_of_time", atMs: nowMs };
+    started += 1;
+    const outcome = stop ?? (await sendRow(deps, chunk.sink, row));
+    if (outcome === undefined) return;
+    if (outcome.kind === "released") stop ??= outcome;
+    results.push(resultOf(row, outcome, deps.now()));
+  };
   try {
-    for (const [index, row] of chunk.rows.entries()) {
-      const nowMs = deps.now();
-      const isLate = nowMs > chunk.holdUntilMs - OUTBOUND_TIMEOUT_MS || (index > 0 && nowMs >= run.deadlineMs);
-      if (isLate) stop ??= { kind: "released", reason: "out_of_time", atMs: nowMs };
-      const outcome = stop ?? (await sendRow(deps, chunk.sink, row));
-      if (outcome === undefined) continue;
-      if (outcome.kind === "released") stop = outcome;
-      results.push(resultOf(row, outcome, deps.now()));
-    }
+    const alone = chunk.isFirst ? chunk.rows.slice(0, 1) : [];
+    await sendInLanes(alone, send);
+    await sendInLanes(chunk.rows.slice(alone.length), send);
   } finally {
     await record(deps, run, { results, report: chunk.report });
   }

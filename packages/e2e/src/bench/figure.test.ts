@@ -13,6 +13,14 @@ test("a value beyond its target misses, in either direction", () => {
   expect(makeFigure({ ...base, value: 2.501, target: { atMost: 2.5 } }).ok).toBe(false);
 });
 
+test("a value that must be exact misses by one, however large it is", () => {
+  expect(makeFigure({ ...base, value: 40_000, target: { exactly: 40_000 } })).toMatchObject({
+    ok: true,
+    target: "= 40000",
+  });
+  expect(makeFigure({ ...base, value: 40_001, target: { exactly: 40_000 } }).ok).toBe(false);
+});
+
 test("what could not be measured misses its target and is null in JSON", () => {
   const figure = makeFigure({ ...base, value: Number.NaN, target: { atLeast: 0 } });
   expect(figure.ok).toBe(false);

@@ -1,5 +1,5 @@
 /** What a value must reach. */
-export type Target = { atLeast: number } | { atMost: number };
+export type Target = { atLeast: number } | { atMost: number } | { exactly: number };
 
 /** One line of the result. `--json` prints exactly these members. */
 export interface Figure {
@@ -27,6 +27,10 @@ export function makeFigure(measured: Omit<Figure, "target" | "ok"> & { target?: 
   const { figure, unit, baseline, target } = measured;
   const value = Number(measured.value.toPrecision(SIGNIFICANT_DIGITS));
   if (target === undefined) return { figure, value, unit, baseline, target: "", ok: true };
+  if ("exactly" in target) {
+    // What must be exact is compared before it is shortened.
+    return { figure, value, unit, baseline, target: `= ${target.exactly}`, ok: measured.value === target.exactly };
+  }
   return "atLeast" in target
     ? { figure, value, unit, baseline, target: `>= ${target.atLeast}`, ok: value >= target.atLeast }
     : { figure, value, unit, baseline, target: `<= ${target.atMost}`, ok: value <= target.atMost };

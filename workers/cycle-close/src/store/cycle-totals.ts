@@ -1,11 +1,12 @@
 import type { Cycle } from "@prego/core/period";
 import { exact, usageCycleTotals } from "@prego/core/schema";
 import type { Database } from "@prego/core/store";
-import { and, asc, eq, or, sql, type SQL } from "drizzle-orm";
+import { asc, sql, type SQL } from "drizzle-orm";
 import { STORED_LINES_MAX } from "../limits.ts";
 import type { CloseLine } from "../plan/close-line.ts";
 import { TenantCloseError } from "../plan/inputs.ts";
 import { LineSnapshot } from "../plan/snapshot.ts";
+import { jsonArrays } from "./json-arrays.ts";
 
 /** A line as it was closed. */
 export interface ClosedLine extends CloseLine {
@@ -13,6 +14,7 @@ export interface ClosedLine extends CloseLine {
 }
 
 const COLUMNS = {
+  tenantId: usageCycleTotals.tenantId,
   meterKey: usageCycleTotals.meterKey,
   cycle: usageCycleTotals.cycle,
   correctedCycle: usageCycleTotals.correctedCycle,
@@ -30,13 +32,32 @@ const COLUMNS = {
 export const listClosedLines = (db: Database, tenantId: string, cycle: Cycle): Promise<ClosedLine[]> =>
   readLines(db, sql`${usageCycleTotals.tenantId} = ${tenantId} AND ${usageCycleTotals.cycle} = ${cycle}`);
 
-/** All lines about some cycles, whichever close wrote them. */
-export function listLinesAbout(db: Database, tenantId: string, cycles: readonly Cycle[]): Promise<ClosedLine[]> {
-  const about = or(...cycles.map((cycle) => eq(usageCycleTotals.correctedCycle, cycle)));
-  return readLines(db, and(eq(usageCycleTotals.tenantId, tenantId), about) ?? sql`0`);
+/** Whose line is about which cycle. */
+export interface TenantCycle {
+  tenantId: string;
+  cycle: Cycle;
 }
 
-async function readLines(db: Database, where: SQL): Promise<ClosedLine[]> {
+/** All lines about some tenants' cycles, whichever close wrote them; undefined when they are too many to be read at once. */
+export async function listLinesAbout(
+  db: Database,
+  about: readonly TenantCycle[],
+): Promise<(ClosedLine & { tenantId: string })[] | undefined> {
+  const pairs = JSON.stringify(about.map(({ tenantId, cycle }) => [tenantId, cycle]));
+  const lines = await readLines(
+    db,
+    sql`(${usageCycleTotals.tenantId}, ${usageCycleTotals.correctedCycle}) IN
+      (SELECT value ->> 0, value ->> 1 FROM json_each(${pairs}))`,
+    STORED_LINES_MAX + 1,
+  );
+  return lines.length > STORED_LINES_MAX ? undefined : lines;
+}
+
+async function readLines(
+  db: Database,
+  where: SQL,
+  limit = STORED_LINES_MAX,
+): Promise<(ClosedLine & { tenantId: string })[]> {
   const rows = await db
     .select(COLUMNS)
     .from(usageCycleTotals)
@@ -46,7 +67,7 @@ async function readLines(db: Database, where: SQL): Promise<ClosedLine[]> {
       asc(usageCycleTotals.correctedCycle),
       asc(usageCycleTotals.meterKey),
     )
-    .limit(STORED_LINES_MAX);
+    .limit(limit);
   return rows.map(({ snapshotJson, ...row }) => {
     const snapshot = LineSnapshot.safeParse(JSON.parse(snapshotJson));
     if (!snapshot.success) throw new TenantCloseError("snapshot_invalid", `${row.meterKey} ${row.correctedCycle}`);
@@ -54,9 +75,10 @@ async function readLines(db: Database, where: SQL): Promise<ClosedLine[]> {
   });
 }
 
-/** Inserts lines; a line that exists aborts the batch. */
-export function insertLines(tenantId: string, lines: readonly CloseLine[], closedAt: string): SQL {
-  const rows = lines.map((line) => ({
+/** Statements that insert lines; a line that exists aborts the batch. */
+export function insertLines(lines: readonly { tenantId: string; line: CloseLine }[], closedAt: string): SQL[] {
+  const rows = lines.map(({ tenantId, line }) => ({
+    tenant_id: tenantId,
     meter_key: line.meterKey,
     cycle: line.cycle,
     corrected_cycle: line.correctedCycle,
@@ -68,11 +90,13 @@ export function insertLines(tenantId: string, lines: readonly CloseLine[], close
     plan_snapshot_json: JSON.stringify(line.snapshot),
     rollup_digest: line.digest,
   }));
-  return sql`INSERT INTO usage_cycle_totals (tenant_id, meter_key, cycle, corrected_cycle, qty, included, overage,
+  return jsonArrays(rows).map(
+    (json) => sql`INSERT INTO usage_cycle_totals (tenant_id, meter_key, cycle, corrected_cycle, qty, included, overage,
       amount_minor, currency, plan_snapshot_json, rollup_digest, closed_at)
-    SELECT ${tenantId}, value ->> 'meter_key', value ->> 'cycle', value ->> 'corrected_cycle',
+    SELECT value ->> 'tenant_id', value ->> 'meter_key', value ->> 'cycle', value ->> 'corrected_cycle',
       CAST(value ->> 'qty' AS INTEGER), CAST(value ->> 'included' AS INTEGER), CAST(value ->> 'overage' AS INTEGER),
       CAST(value ->> 'amount_minor' AS INTEGER), value ->> 'currency', value ->> 'plan_snapshot_json',
       value ->> 'rollup_digest', ${closedAt}
-    FROM json_each(${JSON.stringify(rows)})`;
+    FROM json_each(${json})`,
+  );
 }

@@ -41,7 +41,9 @@ export const countStuckRows = (db: Database): Promise<number> => readCount(db, s
 export const countWithoutSubscription = (db: Database): Promise<number> =>
   readCount(
     db,
-    sql`(SELECT count(*) FROM stripe_usage_outbox o JOIN tenants_master t ON t.tenant_id = o.tenant_id
+    // From the few tenants whose subscription has ended to their charges, never the other way round.
+    sql`(SELECT count(*) FROM tenants_master t INDEXED BY tenants_master_ended
+      CROSS JOIN stripe_usage_outbox o ON o.tenant_id = t.tenant_id
       WHERE o.mode = 'invoice_item' AND o.status IN ('pending', 'sent') AND o.cycle IN (${recentCycles})
         AND t.subscription_status IN ('canceled', 'incomplete_expired'))`,
   );

@@ -7,6 +7,7 @@ import { and, asc, eq, lte, type SQL, sql } from "drizzle-orm";
 import type { Charge } from "../plan/charges.ts";
 import { InvoiceItemPayload, MeterEventPayload } from "../plan/outbox-payload.ts";
 import { appendAuditRows, appendTraceRows } from "./append-rows.ts";
+import { jsonArrays } from "./json-arrays.ts";
 
 /** A charge with the identifier that its billable fact gives it. */
 export type IdentifiedCharge = Charge & { identifier: string };
@@ -43,27 +44,35 @@ type StoredRow = {
   [K in "tenantId" | "meterKey" | "cycle" | "correctedCycle" | "identifier" | "payloadJson" | "createdAt"]: string;
 } & { mode: OutboxRow["mode"]; attempts: number; intentAt: string | null; traceId: string | null };
 
-/** Inserts charges as pending rows, due at once. */
-export function insertCharges(
-  tenant: string,
-  charges: readonly IdentifiedCharge[],
-  { nowMs, traceId: trace }: { nowMs: number; traceId: string | null },
-): SQL {
-  const now = formatInstant(nowMs);
-  const rows = charges.map((charge) => ({ ...charge, payload: JSON.stringify(charge.payload) }));
-  return sql`INSERT INTO stripe_usage_outbox (tenant_id, meter_key, cycle, corrected_cycle, mode, identifier, payload_json,
-      status, next_attempt_at, trace_id, created_at, updated_at)
-    SELECT ${tenant}, value ->> 'meterKey', value ->> 'cycle', value ->> 'correctedCycle', value ->> 'mode',
-      value ->> 'identifier', value ->> 'payload', 'pending', ${now}, ${trace}, ${now}, ${now}
-    FROM json_each(${JSON.stringify(rows)})`;
+/** A charge to be stored: whose it is, and the trace it belongs to. */
+export interface NewCharge {
+  tenantId: string;
+  traceId: string | null;
+  charge: IdentifiedCharge;
 }
+
+/** Statements that insert charges as pending rows, due at once. */
+export function insertCharges(charges: readonly NewCharge[], nowMs: number): SQL[] {
+  const now = formatInstant(nowMs);
+  const rows = charges.map(({ charge, ...of }) => ({ ...of, ...charge, payload: JSON.stringify(charge.payload) }));
+  return jsonArrays(rows).map(
+    (json) => sql`INSERT INTO stripe_usage_outbox (tenant_id, meter_key, cycle, corrected_cycle, mode, identifier,
+      payload_json, status, next_attempt_at, trace_id, created_at, updated_at)
+    SELECT value ->> 'tenantId', value ->> 'meterKey', value ->> 'cycle', value ->> 'correctedCycle', value ->> 'mode',
+      value ->> 'identifier', value ->> 'payload', 'pending', ${now}, value ->> 'traceId', ${now}, ${now}
+    FROM json_each(${json})`,
+  );
+}
+
+// The word stands in the text, not in a parameter: only then is the partial index sure to be used.
+const IS_PENDING = sql`${stripeUsageOutbox.status} = 'pending'`;
 
 /** Pending rows that are due, those that wait longest first. */
 export async function listDueRows(db: Database, nowMs: number, limit: number): Promise<OutboxRow[]> {
   const rows = await db
     .select(COLUMNS)
     .from(stripeUsageOutbox)
-    .where(and(eq(stripeUsageOutbox.status, "pending"), lte(stripeUsageOutbox.nextAttemptAt, formatInstant(nowMs))))
+    .where(and(IS_PENDING, lte(stripeUsageOutbox.nextAttemptAt, formatInstant(nowMs))))
     .orderBy(asc(stripeUsageOutbox.nextAttemptAt), asc(identifier))
     .limit(limit);
   return rows.map(readRow);

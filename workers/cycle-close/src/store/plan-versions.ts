@@ -14,7 +14,7 @@ export interface PlanBook {
   meters(): Promise<ReadonlyMap<string, MeterDefinition>>;
 }
 
-/** Reads plans and meters, and remembers them, failures included. */
+/** Reads plans and meters, and remembers them, and plans that cannot be used; a failure of the storage is not remembered. */
 export function createPlanBook(db: Database): PlanBook {
   const versions = new Map<string, Promise<PlanVersion>>();
   let definitions: Promise<ReadonlyMap<string, MeterDefinition>> | undefined;
@@ -23,9 +23,16 @@ export function createPlanBook(db: Database): PlanBook {
       const key = `${cycle} ${planId}`;
       const known = versions.get(key) ?? readPlan(db, planId, cycle);
       versions.set(key, known);
-      return known;
+      return known.catch((error: unknown) => {
+        if (!(error instanceof TenantCloseError)) versions.delete(key);
+        throw error;
+      });
     },
-    meters: () => (definitions ??= readMeters(db)),
+    meters: () =>
+      (definitions ??= readMeters(db)).catch((error: unknown) => {
+        definitions = undefined;
+        throw error;
+      }),
   };
 }
 

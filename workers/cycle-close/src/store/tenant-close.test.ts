@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { identifyCharges } from "../close-tenant.ts";
+import { planCommit } from "../close-tenant.ts";
 import { createWorld, CYCLE, env } from "../cycle-close-test-kit.ts";
 import {
   execute,
@@ -12,27 +12,24 @@ import {
   seedTenant,
 } from "../seed-test-kit.ts";
 import { createDeps } from "../deps.ts";
-import { gatherInputs } from "../gather-inputs.ts";
-import { planTenantClose } from "../plan.ts";
-import { recordChange } from "../record.ts";
+import { gatherGroup } from "../gather-inputs.ts";
 import { createPlanBook } from "./plan-versions.ts";
-import { commitTenantClose, type TenantCommit } from "./tenant-close.ts";
+import { commitTenantCloses, type TenantCommit } from "./tenant-close.ts";
 
 const UNIT = 1_000_000n;
 const deps = createDeps(env, createWorld().runtime);
 
-async function planCommit(): Promise<TenantCommit> {
-  const tenant = { tenantId: "t1", planId: "basic", stripeCustomerId: "cus_t1", traceId: null, hasLate: true };
-  const { inputs, lateRows, usageMark } = await gatherInputs(deps.db, createPlanBook(deps.db), {
-    tenant,
-    cycle: CYCLE,
+async function planCommits(...tenantIds: string[]): Promise<TenantCommit[]> {
+  const tenants = tenantIds.map((tenantId) => {
+    return { tenantId, planId: "basic", stripeCustomerId: `cus_${tenantId}`, traceId: null, hasLate: true };
   });
-  const plan = planTenantClose(inputs);
-  const change = { action: "cycle.closed", target: "x", traceId: null, detail: {} };
-  const { audit } = await recordChange(deps, "cron:cycle-close", change);
-  const charges = await identifyCharges(plan);
-  return { plan, charges, lateRows, usageMark, nowMs: deps.now(), traceId: null, audit, trace: [] };
+  const gathered = await gatherGroup(deps.db, createPlanBook(deps.db), { tenants, cycle: CYCLE });
+  const closing = { actor: "cron:cycle-close", cycle: CYCLE, cycleTraceId: null };
+  return Promise.all((gathered ?? []).map((one) => planCommit(deps, closing, one)));
 }
+
+const commit = (closes: readonly TenantCommit[]) =>
+  commitTenantCloses(deps.db, closes, { cycle: CYCLE, nowMs: deps.now() });
 
 const written = () =>
   rows(`SELECT (SELECT count(*) FROM usage_cycle_totals) AS totals, (SELECT count(*) FROM stripe_usage_outbox) AS outbox,
@@ -53,17 +50,17 @@ beforeEach(async () => {
   );
 });
 
-describe("a tenant's batch", () => {
+describe("a batch of closes", () => {
   test("writes lines, charges, late marks and audit together", async () => {
-    expect(await commitTenantClose(deps.db, await planCommit())).toBe("closed");
+    expect(await commit(await planCommits("t1"))).toBe("closed");
     expect(await written()).toEqual([{ totals: 3, outbox: 3, audit: 1, billed: 1 }]);
   });
 
   test("written a second time changes nothing", async () => {
-    const commit = await planCommit();
-    await commitTenantClose(deps.db, commit);
+    const closes = await planCommits("t1");
+    await commit(closes);
     const before = await written();
-    expect(await commitTenantClose(deps.db, commit)).toBe("refused");
+    expect(await commit(closes)).toBe("refused");
     expect(await written()).toEqual(before);
   });
 
@@ -78,19 +75,32 @@ describe("a tenant's batch", () => {
     ["its late usage was billed elsewhere", "UPDATE usage_adjustments SET billed_cycle = '2026-12'"],
     ["the tenant's purge began", "UPDATE tenants_master SET status = 'Purging'"],
     ["the cycle is past closing", "UPDATE cycle_runs SET status = 'sending'"],
-  ])("writes nothing at all when %s after it was planned", async (_, change) => {
-    const commit = await planCommit();
+  ])("writes nothing at all, of no tenant, when %s after it was planned", async (_, change) => {
+    await seedTenant("t0");
+    await seedTenant("t2");
+    const closes = await planCommits("t0", "t1", "t2");
     await execute(change);
     const before = await written();
-    expect(await commitTenantClose(deps.db, commit)).toBe("refused");
+    expect(await commit(closes)).toBe("refused");
+    expect(await written()).toEqual(before);
+  });
+
+  test("writes nothing of any tenant when one of them was closed meanwhile", async () => {
+    await seedTenant("t2");
+    await seedRollup("t2", "api", { qty: UNIT });
+    const closes = await planCommits("t1", "t2");
+    expect(closes).toHaveLength(2);
+    await commit(await planCommits("t2"));
+    const before = await written();
+    expect(await commit(closes)).toBe("refused");
     expect(await written()).toEqual(before);
   });
 
   test("is not held up by usage of other months, other tenants and objects after the bound", async () => {
-    const commit = await planCommit();
+    const closes = await planCommits("t1");
     await seedRollup("t1", "api", { hour: "2026-12-01T00", qty: UNIT });
     await seedRollup("t10", "api", { qty: UNIT });
     await seedObject("t1", { key: "after", status: "pending" });
-    expect(await commitTenantClose(deps.db, commit)).toBe("closed");
+    expect(await commit(closes)).toBe("closed");
   });
 });

@@ -1,7 +1,7 @@
-import type { Cycle } from "@prego/core/period";
 import type { Database } from "@prego/core/store";
 import { sql } from "drizzle-orm";
 import { type CycleRun, isMissing } from "./cycle-runs.ts";
+import type { TenantCycle } from "./cycle-totals.ts";
 import { isGone } from "./waiting-objects.ts";
 
 /** What closing needs of a tenant. */
@@ -16,7 +16,7 @@ export interface BillableTenant {
 
 type TenantRow = Omit<BillableTenant, "hasLate"> & { late: number };
 
-const hasLateRows = sql<number>`EXISTS (SELECT 1 FROM usage_adjustments a
+const hasLateRows = sql<number>`EXISTS (SELECT 1 FROM usage_adjustments a INDEXED BY usage_adjustments_unbilled
   WHERE a.tenant_id = t.tenant_id AND a.billed_cycle IS NULL) AS late`;
 
 const COLUMNS = sql`t.tenant_id AS tenantId, t.plan_id AS planId, t.stripe_customer_id AS stripeCustomerId,
@@ -44,10 +44,11 @@ export async function findTenant(db: Database, tenantId: string): Promise<Billab
 
 const readTenant = ({ late, ...tenant }: TenantRow): BillableTenant => ({ ...tenant, hasLate: late === 1 });
 
-/** Whether the tenant's own close of a cycle is still under way. */
-export async function isCloseOpen(db: Database, tenantId: string, cycle: Cycle): Promise<boolean> {
-  const [row] = await db.all<{ open: number }>(sql`SELECT count(*) AS open FROM cycle_runs
-    WHERE cycle = ${cycle} AND status IN ('waiting', 'closing')
-      AND NOT EXISTS (SELECT 1 FROM usage_cycle_totals WHERE cycle = ${cycle} AND tenant_id = ${tenantId})`);
-  return (row?.open ?? 0) > 0;
+/** Those of some tenants' own closes that are still under way. */
+export function listOpenCloses(db: Database, closes: readonly TenantCycle[]): Promise<TenantCycle[]> {
+  const pairs = JSON.stringify(closes.map(({ tenantId, cycle }) => [tenantId, cycle]));
+  return db.all<TenantCycle>(sql`SELECT p.value ->> 0 AS tenantId, r.cycle AS cycle
+    FROM json_each(${pairs}) p CROSS JOIN cycle_runs r ON r.cycle = p.value ->> 1
+    WHERE r.status IN ('waiting', 'closing')
+      AND NOT EXISTS (SELECT 1 FROM usage_cycle_totals c WHERE c.cycle = r.cycle AND c.tenant_id = p.value ->> 0)`);
 }

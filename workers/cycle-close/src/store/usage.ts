@@ -6,12 +6,11 @@ import { LATE_ROWS_PER_TENANT_MAX, METERS_PER_TENANT_MAX } from "../limits.ts";
 import type { LateUsage, MeterUsage } from "../plan/inputs.ts";
 
 interface UsageRow {
+  tenantId: string;
   meterKey: string;
-  qty: string;
-  events: string;
-  maxQty: string | null;
+  /** JSON: sum, events and largest quantity as text, and the hours; nulls where the cycle has none. */
+  sums: string;
   lastQty: string | null;
-  canonical: string;
 }
 
 /** Rollups of a tenant in a cycle, combined per meter, and a mark that changes when any of them does. */
@@ -21,59 +20,73 @@ export interface TenantUsage {
 }
 
 /**
- * Reads a tenant's cycle, one row per meter. The digest is SHA-256 over the hours in order, each `hour,qty,events,min,max,last`
- * in micro-units with `-` for null, joined by line feeds.
+ * Reads a cycle of some tenants, one row per tenant and meter; undefined when several tenants have too many of them to be
+ * read at once. The digest is SHA-256 over the hours in order, each `hour,qty,events,min,max,last` in micro-units with `-`
+ * for null, joined by line feeds.
  */
-export async function readUsage(db: Database, tenantId: string, cycle: Cycle): Promise<TenantUsage> {
-  const { startMs, endMs } = cycleBounds(cycle);
-  const [start, end] = [hourOf(startMs), hourOf(endMs)];
-  const rows = await db.all<UsageRow>(sql`${seenMeters(tenantId)}
-    SELECT r.meter_key AS meterKey, CAST(sum(r.qty) AS TEXT) AS qty, CAST(sum(r.events) AS TEXT) AS events,
-      CAST(max(r.max_qty) AS TEXT) AS maxQty,
-      (SELECT CAST(l.last_qty AS TEXT) FROM usage_rollups l WHERE l.tenant_id = ${tenantId} AND l.meter_key = r.meter_key
-        AND l.hour >= ${start} AND l.hour < ${end} AND l.last_qty IS NOT NULL ORDER BY l.hour DESC LIMIT 1) AS lastQty,
-      group_concat(r.hour || ',' || r.qty || ',' || r.events || ',' || coalesce(r.min_qty, '-') || ',' ||
-        coalesce(r.max_qty, '-') || ',' || coalesce(r.last_qty, '-'), char(10) ORDER BY r.hour) AS canonical
-    FROM ${rollupsOf(tenantId, cycle)}
-    GROUP BY r.meter_key ORDER BY r.meter_key LIMIT CAST(${METERS_PER_TENANT_MAX + 1} AS INTEGER)`);
-  const usage = await Promise.all(
-    rows.map(async (row) => ({
+export async function readUsage(
+  db: Database,
+  tenantIds: readonly string[],
+  cycle: Cycle,
+): Promise<Map<string, TenantUsage> | undefined> {
+  const metersMax = tenantIds.length > 1 ? METERS_PER_TENANT_MAX + 1 : -1;
+  const rows = await db.all<UsageRow>(sql`WITH RECURSIVE seen (tenant_id, meter_key) AS (
+      SELECT t.value, (SELECT min(meter_key) FROM usage_rollups WHERE tenant_id = t.value)
+      FROM json_each(${JSON.stringify(tenantIds)}) t
+      UNION ALL
+      SELECT tenant_id, ${nextMeter(sql`seen.tenant_id`)} FROM seen WHERE meter_key IS NOT NULL),
+    used AS MATERIALIZED (SELECT tenant_id, meter_key, (SELECT
+        json_array(CAST(sum(r.qty) AS TEXT), CAST(sum(r.events) AS TEXT), CAST(max(r.max_qty) AS TEXT),
+          group_concat(r.hour || ',' || r.qty || ',' || r.events || ',' || coalesce(r.min_qty, '-') || ',' ||
+            coalesce(r.max_qty, '-') || ',' || coalesce(r.last_qty, '-'), char(10) ORDER BY r.hour))
+        FROM usage_rollups r WHERE ${isOfMeter(sql`seen.tenant_id`, cycle)}) AS sums,
+      (SELECT CAST(r.last_qty AS TEXT) FROM usage_rollups r
+        WHERE ${isOfMeter(sql`seen.tenant_id`, cycle)} AND r.last_qty IS NOT NULL ORDER BY r.hour DESC LIMIT 1) AS lastQty
+      FROM seen WHERE meter_key IS NOT NULL ORDER BY tenant_id, meter_key LIMIT CAST(${metersMax} AS INTEGER))
+    SELECT tenant_id AS tenantId, meter_key AS meterKey, sums, lastQty FROM used`);
+  if (tenantIds.length > 1 && rows.length > METERS_PER_TENANT_MAX) return undefined;
+  const byTenant = new Map<string, TenantUsage>(tenantIds.map((tenantId) => [tenantId, { usage: [], mark: "" }]));
+  for (const row of rows) {
+    const [qty, events, maxQty, hours] = JSON.parse(row.sums) as [string | null, string, string | null, string];
+    const usage = byTenant.get(row.tenantId);
+    if (qty === null || usage === undefined) continue;
+    usage.mark += `${usage.mark === "" ? "" : " "}${row.meterKey}=${qty}/${events}`;
+    usage.usage.push({
       meterKey: row.meterKey,
-      qty: BigInt(row.qty),
-      events: BigInt(row.events),
-      maxQty: row.maxQty === null ? null : BigInt(row.maxQty),
+      qty: BigInt(qty),
+      events: BigInt(events),
+      maxQty: maxQty === null ? null : BigInt(maxQty),
       lastQty: row.lastQty === null ? null : BigInt(row.lastQty),
-      digest: await sha256Hex(row.canonical),
-    })),
-  );
-  return { usage, mark: markOf(rows) };
+      digest: await sha256Hex(hours),
+    });
+  }
+  return byTenant;
 }
 
-function markOf(rows: readonly UsageRow[]): string {
-  return rows.map(({ meterKey, qty, events }) => `${meterKey}=${qty}/${events}`).join(" ");
-}
+/** True in SQL while every tenant's rollups still add up to its mark, given as JSON pairs of tenant and mark. */
+export const areUsagesUnchanged = (marksJson: string, cycle: Cycle): SQL => sql`NOT EXISTS (
+  SELECT 1 FROM json_each(${marksJson}) m WHERE m.value ->> 1 <> (
+    WITH RECURSIVE seen (meter_key) AS (
+      SELECT min(meter_key) FROM usage_rollups WHERE tenant_id = m.value ->> 0
+      UNION ALL
+      SELECT ${nextMeter(sql`(m.value ->> 0)`)} FROM seen WHERE meter_key IS NOT NULL)
+    SELECT coalesce(group_concat((SELECT r.meter_key || '=' || sum(r.qty) || '/' || sum(r.events)
+      FROM usage_rollups r WHERE ${isOfMeter(sql`(m.value ->> 0)`, cycle)}), ' ' ORDER BY seen.meter_key), '')
+    FROM seen WHERE seen.meter_key IS NOT NULL))`;
 
-/** True in SQL while the tenant's rollups still add up to what was read. */
-export const isUsageUnchanged = (tenantId: string, cycle: Cycle, mark: string): SQL => sql`(${seenMeters(tenantId)}
-  SELECT coalesce(group_concat(mark, ' ' ORDER BY meter_key), '') FROM (
-    SELECT r.meter_key AS meter_key, r.meter_key || '=' || sum(r.qty) || '/' || sum(r.events) AS mark
-    FROM ${rollupsOf(tenantId, cycle)} GROUP BY r.meter_key)) = ${mark}`;
+/** The tenant's next meter, found by seeking: the primary key begins with tenant and meter, so other months are never read. */
+const nextMeter = (tenantId: SQL): SQL => sql`(SELECT min(r.meter_key) FROM usage_rollups r
+  WHERE r.tenant_id = ${tenantId} AND r.meter_key > seen.meter_key)`;
 
-/** The tenant's meters, found by seeking: the primary key begins with tenant and meter, so other months are never read. */
-const seenMeters = (tenantId: string): SQL => sql`WITH RECURSIVE seen (meter_key) AS (
-  SELECT min(meter_key) FROM usage_rollups WHERE tenant_id = ${tenantId}
-  UNION ALL
-  SELECT (SELECT min(r.meter_key) FROM usage_rollups r WHERE r.tenant_id = ${tenantId} AND r.meter_key > seen.meter_key)
-  FROM seen WHERE seen.meter_key IS NOT NULL)`;
-
-function rollupsOf(tenantId: string, cycle: Cycle): SQL {
+function isOfMeter(tenantId: SQL, cycle: Cycle): SQL {
   const { startMs, endMs } = cycleBounds(cycle);
-  return sql`seen CROSS JOIN usage_rollups r ON r.tenant_id = ${tenantId} AND r.meter_key = seen.meter_key
+  return sql`r.tenant_id = ${tenantId} AND r.meter_key = seen.meter_key
     AND r.hour >= ${hourOf(startMs)} AND r.hour < ${hourOf(endMs)}`;
 }
 
 /** A row of late usage as it is marked when billed. */
 export interface LateRow {
+  tenantId: string;
   meterKey: string;
   correctedCycle: Cycle;
   r2Key: string;
@@ -81,13 +94,23 @@ export interface LateRow {
   events: string;
 }
 
-/** Late usage of closed cycles before `cycle` that no close has billed, oldest first. */
-export function listLateRows(db: Database, tenantId: string, cycle: Cycle): Promise<LateRow[]> {
-  return db.all<LateRow>(sql`SELECT meter_key AS meterKey, corrected_cycle AS correctedCycle, r2_key AS r2Key,
-      CAST(qty AS TEXT) AS qty, CAST(events AS TEXT) AS events
-    FROM usage_adjustments
-    WHERE tenant_id = ${tenantId} AND billed_cycle IS NULL AND corrected_cycle < ${cycle}
-    ORDER BY corrected_cycle, meter_key, r2_key LIMIT CAST(${LATE_ROWS_PER_TENANT_MAX} AS INTEGER)`);
+/**
+ * Late usage of closed cycles before `cycle` that no close has billed, oldest first; undefined when several tenants have too
+ * much of it to be read at once. Of one tenant the oldest rows are read.
+ */
+export async function listLateRows(
+  db: Database,
+  tenantIds: readonly string[],
+  cycle: Cycle,
+): Promise<LateRow[] | undefined> {
+  const limit = tenantIds.length > 1 ? LATE_ROWS_PER_TENANT_MAX + 1 : LATE_ROWS_PER_TENANT_MAX;
+  const rows = await db.all<LateRow>(sql`SELECT a.tenant_id AS tenantId, a.meter_key AS meterKey,
+      a.corrected_cycle AS correctedCycle, a.r2_key AS r2Key, CAST(a.qty AS TEXT) AS qty, CAST(a.events AS TEXT) AS events
+    FROM json_each(${JSON.stringify(tenantIds)}) t CROSS JOIN usage_adjustments a INDEXED BY usage_adjustments_unbilled
+      ON a.tenant_id = t.value
+    WHERE a.billed_cycle IS NULL AND a.corrected_cycle < ${cycle}
+    ORDER BY a.tenant_id, a.corrected_cycle, a.meter_key, a.r2_key LIMIT CAST(${limit} AS INTEGER)`);
+  return rows.length > LATE_ROWS_PER_TENANT_MAX ? undefined : rows;
 }
 
 /** Adds up late rows per corrected cycle and meter; the digest is SHA-256 over `r2_key,qty,events` lines in order. */
