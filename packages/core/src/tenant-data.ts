@@ -85,11 +85,11 @@ export const TENANT_TABLES = [
   {
     table: "stripe_usage_outbox",
     tenantColumn: "tenant_id",
-    key: ["tenant_id", "meter_key", "cycle", "corrected_cycle"],
+    key: ["tenant_id", "meter_key", "cycle", "corrected_cycle", "part"],
     phase: "data",
     treatment: {
       kind: "pseudonymise",
-      clear: { payload_json: "{}", error: null, trace_id: null },
+      clear: { payload_json: "{}", error: null, compare_after: null, sum_difference: null, trace_id: null },
       derivedColumn: "identifier",
       halt: { column: "status", from: "pending", to: "failed" },
       retention: ACCOUNTING,
@@ -98,7 +98,7 @@ export const TENANT_TABLES = [
   {
     table: "usage_cycle_totals",
     tenantColumn: "tenant_id",
-    key: ["tenant_id", "meter_key", "cycle", "corrected_cycle"],
+    key: ["tenant_id", "meter_key", "cycle", "corrected_cycle", "part"],
     phase: "data",
     treatment: { kind: "pseudonymise", clear: {}, retention: ACCOUNTING },
   },
@@ -113,6 +113,13 @@ export const TENANT_TABLES = [
     table: "stripe_subscriptions",
     tenantColumn: "tenant_id",
     key: ["subscription_id"],
+    phase: "data",
+    treatment: { kind: "erase" },
+  },
+  {
+    table: "tenant_plans",
+    tenantColumn: "tenant_id",
+    key: ["tenant_id", "effective_from", "ordinal"],
     phase: "data",
     treatment: { kind: "erase" },
   },

@@ -77,6 +77,8 @@ describe("every guarded route", () => {
   test.each([
     ["POST", "/cycle-close"],
     ["GET", `/cycle-close/preview?tenant_id=t1&cycle=${CYCLE}`],
+    ["GET", "/cycle-close/charges?status=rejected"],
+    ["POST", `/cycle-close/charges/prego_${"0".repeat(40)}/resend`],
     ["GET", `/cycle-close/explain?tenant_id=t1&meter_key=api_requests&cycle=${CYCLE}`],
   ])("answers 401 without the key and 503 while no key is configured: %s %s", async (method, path) => {
     const world = createWorld();

@@ -2,6 +2,7 @@ import { type AppEnv, createApp, healthHandler, type Runtime, serveOpenApi } fro
 import type { Hono } from "hono";
 import type { Env } from "./env.ts";
 import { inspectHealth } from "./health.ts";
+import { createChargeRoutes } from "./routes/charges.ts";
 import { createCloseRoutes } from "./routes/close.ts";
 import { createExplainRoutes } from "./routes/explain.ts";
 import { createPreviewRoutes } from "./routes/preview.ts";
@@ -16,6 +17,7 @@ export function createWorker(runtime: Runtime): Hono<AppEnv<Env>> {
   );
   app.route("/", createCloseRoutes());
   app.route("/", createPreviewRoutes());
+  app.route("/", createChargeRoutes());
   app.route("/", createExplainRoutes());
   serveOpenApi(app, WORKER);
   return app;

@@ -68,7 +68,7 @@ describe("tenants closed together", () => {
 
   test("are closed but for the one that the database refuses", async () => {
     const world = createWorld();
-    const fact = { tenantId: "b", meterKey: "api", cycle: CYCLE, correctedCycle: CYCLE };
+    const fact = { tenantId: "b", meterKey: "api", cycle: CYCLE, correctedCycle: CYCLE, part: "" };
     await execute(
       `INSERT INTO stripe_usage_outbox (tenant_id, meter_key, cycle, corrected_cycle, mode, identifier, payload_json, status,
         next_attempt_at, created_at, updated_at) VALUES ('other', 'api', ?1, ?1, 'invoice_item', ?2, '{}', 'sent', '', '', '')`,

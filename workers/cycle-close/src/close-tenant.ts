@@ -40,8 +40,8 @@ export async function planCommit(
 export const identifyCharges = ({ tenantId, charges }: TenantClosePlan): Promise<IdentifiedCharge[]> =>
   Promise.all(
     charges.map(async (charge) => {
-      const { meterKey, cycle, correctedCycle } = charge;
-      return { ...charge, identifier: await billableIdentifier({ tenantId, meterKey, cycle, correctedCycle }) };
+      const { meterKey, cycle, correctedCycle, part } = charge;
+      return { ...charge, identifier: await billableIdentifier({ tenantId, meterKey, cycle, correctedCycle, part }) };
     }),
   );
 

@@ -1,7 +1,9 @@
+import type { PeriodBounds } from "@prego/core/period";
 import type { StripeClient } from "./deps.ts";
 import { LOOK_UP_PAGES_MAX } from "./limits.ts";
 import type { InvoiceItemPayload, MeterEventPayload } from "./plan/outbox-payload.ts";
-import { type Finding, idempotencyKey } from "./plan/send-decision.ts";
+import { eventIdentifier, type Finding, idempotencyKey } from "./plan/send-decision.ts";
+import type { StripeSum } from "./plan/sum-check.ts";
 import { classifyStripeError, type StripeFailure } from "./plan/stripe-failure.ts";
 import type { OutboxRow } from "./store/outbox.ts";
 
@@ -17,6 +19,8 @@ export interface UsageSink {
   /** Returns Stripe's id of what was made. */
   send: (row: OutboxRow) => Promise<string>;
   lookUp: (row: OutboxRow) => Promise<Finding>;
+  /** What Stripe holds for a customer in a stretch of whole minutes. */
+  sumUp: (of: { eventName: string; customer: string } & PeriodBounds) => Promise<StripeSum>;
 }
 
 /** Makes the sink of one run; ids of billing meters are looked up once. */
@@ -30,12 +34,20 @@ export function createUsageSink(stripe: StripeClient): UsageSink {
   return {
     send: (row) =>
       row.mode === "meter_event"
-        ? sendMeterEvent(stripe, row.identifier, row.payload)
+        ? sendMeterEvent(stripe, eventIdentifier(row.identifier, row.payload.resends), row.payload)
         : sendInvoiceItem(stripe, row, row.payload),
     lookUp: async (row) =>
       row.mode === "meter_event"
         ? lookUpMeterEvent(stripe, row, { payload: row.payload, meter: await findMeter(row.payload.event_name) })
         : lookUpInvoiceItem(stripe, row, row.payload.customer),
+    sumUp: async ({ eventName, customer, startMs, endMs }) => {
+      const meter = await findMeter(eventName);
+      if (meter === undefined) return { kind: "unknown", reason: "no_active_meter" };
+      if (!meter.sums) return { kind: "unknown", reason: "meter_not_summing" };
+      const range = { customer, start_time: startMs / 1_000, end_time: endMs / 1_000 };
+      const { data } = await stripe.billing.meters.listEventSummaries(meter.id, range);
+      return { kind: "sum", value: String(data[0]?.aggregated_value ?? 0) };
+    },
   };
 }
 
@@ -93,6 +105,7 @@ async function sendInvoiceItem(stripe: StripeClient, row: OutboxRow, payload: In
         meter_key: row.meterKey,
         cycle: row.cycle,
         corrected_cycle: row.correctedCycle,
+        ...(row.part === "" ? {} : { part: row.part }),
       },
     },
     { idempotencyKey: idempotencyKey({ identifier: row.identifier, keyEpoch: payload.key_epoch }) },

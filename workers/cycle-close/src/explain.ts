@@ -1,9 +1,12 @@
 import { ProblemError } from "@prego/core/problem";
+import type { Cycle } from "@prego/core/period";
 import { formatQuantity } from "@prego/core/quantity";
 import type { Deps } from "./deps.ts";
 import { EXPLAIN_OBJECTS_MAX } from "./limits.ts";
+import { EMPTY_DIGEST } from "./plan/base-lines.ts";
 import type { CloseLine } from "./plan/close-line.ts";
 import type { Aggregation } from "./plan/inputs.ts";
+import { type LinePart, nameParts, partBounds, partKey } from "./plan/line-part.ts";
 import { presentLine } from "./present-plan.ts";
 import { findLines } from "./preview.ts";
 import { recomputeLine } from "./recompute.ts";
@@ -15,21 +18,19 @@ export async function explainLine(deps: Deps, key: LineKey, recompute: boolean) 
   const { state, lines, charges } = await findLines(deps, key.tenantId, key.cycle);
   const mine = lines.filter((line) => line.meterKey === key.meterKey);
   if (mine.length === 0) throw new ProblemError("not_found");
-  const [bounds, hours, listed, late, usages] = await Promise.all([
+  const [bounds, hours, listed, late] = await Promise.all([
     findBounds(deps.db, key.cycle),
     listHours(deps.db, key),
     listObjects(deps.db, key),
     listLateUsage(deps.db, key),
-    readUsage(deps.db, [key.tenantId], key.cycle),
   ]);
   const isTruncated = listed.length > EXPLAIN_OBJECTS_MAX;
   const objects = listed.slice(0, EXPLAIN_OBJECTS_MAX);
   const lateKeys = new Set(late.flatMap((row) => (row.correctedCycle === key.cycle ? [row.r2Key] : [])));
   const inTime = objects.filter((object) => !lateKeys.has(object.r2Key));
   const counted = inTime.filter((object) => isCounted(object, bounds?.seqBound ?? null));
-  const usage = usages?.get(key.tenantId)?.usage;
-  const digest = usage?.find((meter) => meter.meterKey === key.meterKey)?.digest;
-  const own = mine.find((line) => line.correctedCycle === key.cycle);
+  const own = lines.filter((line) => line.correctedCycle === key.cycle);
+  const parts = findParts(key.cycle, own);
   return {
     tenant_id: key.tenantId,
     meter_key: key.meterKey,
@@ -39,7 +40,7 @@ export async function explainLine(deps: Deps, key: LineKey, recompute: boolean) 
     lines: mine.map(presentLine),
     charges: charges.filter((charge) => charge.meter_key === key.meterKey),
     /** Whether the rollups of today are those that were closed. */
-    digest_matches: digest === undefined ? hours.length === 0 : digest === own?.digest,
+    digest_matches: await doDigestsMatch(deps, key, { parts, own }),
     rollups: hours.map(presentHour),
     objects: objects.map((object) => presentObject(object, counted.includes(object))),
     objects_truncated: isTruncated,
@@ -55,12 +56,32 @@ export async function explainLine(deps: Deps, key: LineKey, recompute: boolean) 
           recomputed: await recomputeLine(deps, key, {
             objects: counted,
             hours,
-            aggregation: aggregationOf(own),
+            parts,
+            aggregation: aggregationOf(own.find((line) => line.meterKey === key.meterKey)),
             isTruncated,
           }),
         }
       : {}),
   };
+}
+
+/** The parts of a cycle by its own lines: every part has some. */
+function findParts(cycle: Cycle, own: readonly CloseLine[]): LinePart[] {
+  return nameParts(cycle, own.find((line) => line.snapshot.part !== undefined)?.snapshot.part?.starts ?? []);
+}
+
+async function doDigestsMatch(
+  { db }: Deps,
+  { tenantId, meterKey, cycle }: LineKey,
+  { parts, own }: { parts: readonly LinePart[]; own: readonly CloseLine[] },
+): Promise<boolean> {
+  const bounds = parts.map((part) => partBounds(cycle, part));
+  const usage = (await readUsage(db, [{ tenantId, parts: bounds }]))?.get(tenantId)?.usage ?? [];
+  return parts.every((part, index) => {
+    const today = usage[index]?.find((meter) => meter.meterKey === meterKey)?.digest ?? EMPTY_DIGEST;
+    const line = own.find((one) => one.meterKey === meterKey && partKey(one.snapshot.part) === partKey(part));
+    return today === (line?.digest ?? EMPTY_DIGEST);
+  });
 }
 
 /** As the close combines the hours: a meter without a price is added up. */

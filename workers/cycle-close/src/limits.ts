@@ -4,6 +4,10 @@ export const CYCLES_OPENED_PER_RUN_MAX = 24;
 export const TENANTS_PER_PAGE = 50;
 /** Meters of one tenant in one cycle: their lines fit into one batch with room. More is a sender's mistake. */
 export const METERS_PER_TENANT_MAX = 1_000;
+/** Statements about the plans of the tenants of one page in one cycle. */
+export const PLAN_CHANGES_MAX = 10_000;
+/** Versions of one plan that are looked at, the newest ones. */
+export const PLAN_VERSIONS_MAX = 500;
 /** Lines after which a batch takes no further tenant; a tenant with more has a batch for itself. */
 export const LINES_PER_BATCH = 1_000;
 /** Characters of JSON that one statement writes: at most 3 bytes each, below D1's 2 MB per parameter. */
@@ -43,6 +47,8 @@ export const LOOK_UP_PAGES_MAX = 20;
 export const RETRY_AFTER_MS_MAX = 60 * 60 * 1_000;
 /** A charge that is pending after more attempts, over eight hours, is counted for a person to see. */
 export const ATTEMPTS_UNNOTICED_MAX = 5;
+/** How often an operator may send one rejected charge again. */
+export const RESENDS_MAX = 20;
 /** Digits of a meter event's value: Stripe refuses more. */
 export const METER_VALUE_DIGITS_MAX = 15;
 
@@ -50,6 +56,15 @@ export const METER_VALUE_DIGITS_MAX = 15;
 export const METER_REPORT_WATCH_MS = 3 * 24 * 60 * 60 * 1_000;
 /** Error reports read by one run. */
 export const METER_REPORTS_PER_RUN_MAX = 20;
+
+/** How long Stripe may take to count a meter event before sums are compared. */
+export const SUM_DELAY_MS = 6 * 60 * 60 * 1_000;
+/** Time between two comparisons of one sum. */
+export const SUM_REPEAT_MS = 24 * 60 * 60 * 1_000;
+/** How long after the end of a cycle its sums are compared again. */
+export const SUM_WATCH_MS = 10 * 24 * 60 * 60 * 1_000;
+/** Sums compared by one run: each takes one call to Stripe. */
+export const SUMS_PER_RUN_MAX = 50;
 
 /** Raw objects that an explanation lists, and a recomputation reads. */
 export const EXPLAIN_OBJECTS_MAX = 2_000;

@@ -1,6 +1,6 @@
 import type { Price } from "@prego/core/pricing";
 import type { CloseLine } from "./plan/close-line.ts";
-import type { MeterUsage, PlanMeter, PlanVersion, StoredLine, TenantCloseInputs } from "./plan/inputs.ts";
+import type { MeterUsage, PartInputs, PlanMeter, PlanVersion, StoredLine, TenantCloseInputs } from "./plan/inputs.ts";
 
 export const UNIT = 1_000_000n;
 
@@ -35,21 +35,30 @@ export const usage = (meterKey: string, units: bigint, more: Partial<MeterUsage>
   ...more,
 });
 
-export function closeInputs(plan: PlanVersion, change: Partial<TenantCloseInputs> = {}): TenantCloseInputs {
-  const keys = [...plan.meters, ...(change.usage ?? [])].map((meter) => meter.meterKey);
+/** Inputs of a cycle in one part. */
+export function closeInputs(
+  plan: PlanVersion,
+  { usage: used = [], ...change }: Partial<TenantCloseInputs> & { usage?: MeterUsage[] } = {},
+): TenantCloseInputs {
+  const keys = [...plan.meters, ...used].map((meter) => meter.meterKey);
   return {
     tenantId: "t1",
     stripeCustomerId: "cus_1",
     cycle: "2026-11",
-    plan,
+    parts: [wholeCycle(plan, used)],
     meters: new Map(keys.map((key) => [key, { aggregation: "sum", unit: "request" }])),
-    usage: [],
     late: [],
     stored: [],
-    earlierPlans: new Map(),
+    earlierParts: new Map(),
     ...change,
   };
 }
+
+export const wholeCycle = (plan: PlanVersion, used: MeterUsage[] = []): PartInputs => ({
+  part: undefined,
+  plan,
+  usage: used,
+});
 
 export const asStored = (lines: readonly CloseLine[]): StoredLine[] =>
   lines.map(({ quantity, ...line }) => ({ ...line, qty: quantity }));

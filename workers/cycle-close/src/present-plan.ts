@@ -10,6 +10,8 @@ export interface LineView {
   meter_key: string;
   cycle: Cycle;
   corrected_cycle: Cycle;
+  /** Hours `[from, to)` of the corrected cycle that the line is about; null for the whole cycle. */
+  part: { from: string; to: string } | null;
   quantity: string;
   included: string;
   overage: string;
@@ -25,6 +27,8 @@ export interface LineView {
 export interface ChargeView {
   meter_key: string;
   corrected_cycle: Cycle;
+  /** First hour of the part; null for the whole cycle. */
+  part: string | null;
   mode: "meter_event" | "invoice_item";
   identifier: string;
   payload: Record<string, unknown>;
@@ -35,6 +39,7 @@ export const presentLine = (line: CloseLine): LineView => ({
   meter_key: line.meterKey,
   cycle: line.cycle,
   corrected_cycle: line.correctedCycle,
+  part: line.snapshot.part === undefined ? null : { from: line.snapshot.part.from, to: line.snapshot.part.to },
   quantity: formatQuantity(line.quantity),
   included: formatQuantity(line.included),
   overage: formatQuantity(line.overage),
@@ -48,12 +53,14 @@ export const presentLine = (line: CloseLine): LineView => ({
 export const presentCharge = ({
   meterKey,
   correctedCycle,
+  part,
   mode,
   identifier,
   payload,
 }: IdentifiedCharge): ChargeView => ({
   meter_key: meterKey,
   corrected_cycle: correctedCycle,
+  part: part === "" ? null : part,
   mode,
   identifier,
   payload: { ...payload },

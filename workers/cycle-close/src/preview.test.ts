@@ -1,19 +1,19 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { close, createWorld, CYCLE } from "./cycle-close-test-kit.ts";
-import { execute, resetDatabase, rows, seedLate, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
+import { createRandom } from "./random-test-kit.ts";
+import {
+  execute,
+  resetDatabase,
+  rows,
+  seedLate,
+  seedPlan,
+  seedPlanChange,
+  seedRollup,
+  seedTenant,
+} from "./seed-test-kit.ts";
+import { usageObjectKey } from "@prego/core/usage-object";
 import type { Preview } from "./preview.ts";
 import { send } from "./route-test-kit.ts";
-
-/** Mulberry32: a seed printed by a failing title replays it. */
-function createRandom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 const TENANTS = ["t1", "t2", "t3", "t4", "t5"];
 const METERS = ["cpu", "hits", "peak", "traffic"];
@@ -52,10 +52,20 @@ async function seedRandomFleet(random: (below: number) => number): Promise<void>
         ...(random(2) === 0 ? {} : { poolWeight: `${1 + random(3)}.${random(10)}` }),
       },
     ]);
-    await seedPlan(plan, { mode, pool: String(random(80_000_000)), meters: Object.fromEntries(meters) as never });
+    const offer = { mode, pool: String(random(80_000_000)), meters: Object.fromEntries(meters) as never };
+    await seedPlan(plan, offer);
+    if (random(2) === 0) continue;
+    const effectiveFrom = `${random(2) === 0 ? "2026-10" : CYCLE}-1${random(4)}T0${5 + random(4)}:30:00.000Z`;
+    await seedPlan(plan, { ...offer, version: 2, effectiveFrom, pool: String(random(80_000_000)) });
   }
   for (const tenant of TENANTS) {
     await seedTenant(tenant, { plan: random(2) === 0 ? "items" : "events", createdAt: "2026-10-02T00:00:00.000Z" });
+    for (const month of ["2026-09", "2026-10", CYCLE]) {
+      for (let change = 0; change < random(3); change += 1) {
+        const at = `${month}-1${random(4)}T0${5 + random(4)}:10:00.000Z`;
+        await seedPlanChange(tenant, random(2) === 0 ? "items" : "events", at);
+      }
+    }
     for (const meter of [...METERS, "unknown"]) {
       for (let hour = 0; hour < random(4); hour += 1) {
         const month = random(2) === 0 ? "2026-10" : CYCLE;
@@ -90,7 +100,7 @@ describe("a preview", () => {
         const qty = BigInt(random(50_000_000) - 10_000_000);
         await seedLate(tenant, METERS[random(2)] ?? "cpu", {
           corrected: "2026-10",
-          key: `late${index}`,
+          key: usageObjectKey({ tenantId: tenant, hour: `2026-10-1${random(4)}T07`, name: `late${index}` }),
           qty,
           events: 3,
         });
@@ -129,6 +139,9 @@ describe("a preview", () => {
       const all = [...firstPreviews, ...previews].flatMap((one) => one.lines);
       expect(stored[0]?.sum).toBe(all.reduce((sum, line) => sum + BigInt(line.amount_minor), 0n).toString());
       expect(all.some((line) => line.amount_minor !== "0")).toBe(true);
+      expect(await rows("SELECT DISTINCT identifier FROM stripe_usage_outbox")).toHaveLength(
+        [...firstPreviews, ...previews].flatMap((one) => one.charges).length,
+      );
     },
   );
 

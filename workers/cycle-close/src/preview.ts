@@ -50,9 +50,10 @@ export async function previewTenant(deps: Pick<Deps, "db" | "now">, tenantId: st
 
 async function findCharges(deps: Pick<Deps, "db">, tenantId: string, cycle: Cycle): Promise<Preview["charges"]> {
   const rows = await listChargesOf(deps.db, tenantId, cycle);
-  return rows.map(({ meterKey, correctedCycle, mode, identifier, payloadJson, ...fate }) => ({
+  return rows.map(({ meterKey, correctedCycle, part, mode, identifier, payloadJson, ...fate }) => ({
     meter_key: meterKey,
     corrected_cycle: correctedCycle,
+    part: part === "" ? null : part,
     mode,
     identifier,
     payload: JSON.parse(payloadJson) as Record<string, unknown>,

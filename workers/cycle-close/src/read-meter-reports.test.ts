@@ -91,6 +91,21 @@ describe("a late error report of Stripe", () => {
     expect(eventCalls(world)).toBe(4);
   });
 
+  test("about a call before an operator's resend leaves the charge as it is", async () => {
+    const { world, identifiers } = await sendTwo();
+    await storeReport("evt_1", "2026-12-01T01:00:00.000Z", identifiers.slice(1));
+    world.clock.nowMs += HOUR_MS;
+    await close(world);
+    await execute(
+      "UPDATE stripe_usage_outbox SET status = 'sent', payload_json = json_set(payload_json, '$.resends', 1) WHERE status = 'rejected'",
+    );
+    await storeReport("evt_2", "2026-12-01T02:00:00.000Z", identifiers);
+    expect(await close(world)).toMatchObject({ reported_late: 1 });
+    expect((await outbox()).map((row) => row.status)).toEqual(["rejected", "sent"]);
+    await storeReport("evt_3", "2026-12-01T03:00:00.000Z", [`${identifiers[1]}-r1`]);
+    expect(await close(world)).toMatchObject({ reported_late: 1 });
+  });
+
   test("is not asked for when nothing was sent lately", async () => {
     const { world, identifiers } = await sendTwo();
     world.clock.nowMs += 4 * DAY_MS;

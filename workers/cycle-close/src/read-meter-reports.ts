@@ -44,7 +44,7 @@ async function rejectRows(deps: Deps, run: JobRun, { errorCount, codes }: MeterR
   deps.log("error", "meter_report.read", { errors: errorCount, named: codes.size, rows: rows.length });
   let rejected = 0;
   for (const row of rows) {
-    const reason = `${codes.get(row.identifier) ?? "unknown"}: reported by Stripe after it was taken`;
+    const reason = `${codes.get(row.sentAs) ?? "unknown"}: reported by Stripe after it was taken`;
     const { audit, trace } = await recordChange(deps, run.actor, {
       action: "stripe.usage_rejected",
       target: `stripe_usage_outbox/${row.identifier}`,

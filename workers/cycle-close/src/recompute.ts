@@ -5,6 +5,7 @@ import type { Deps } from "./deps.ts";
 import { RECOMPUTE_BYTES_MAX } from "./limits.ts";
 import { compareHours, type HourDifference, type HourSum } from "./plan/compare-hours.ts";
 import type { Aggregation } from "./plan/inputs.ts";
+import type { LinePart } from "./plan/line-part.ts";
 import type { LineKey, RawObject, RollupHour } from "./store/explain.ts";
 import { readRawLines } from "./store/raw-lines.ts";
 
@@ -17,6 +18,8 @@ export interface Recomputation {
   /** What the cycle's hours make together, as the meter is aggregated. */
   quantity: string;
   events: string;
+  /** The same by part of the cycle; only where it has several. */
+  parts?: { from: string; to: string; quantity: string; events: string }[];
   differences: HourDifference[];
   /** Objects that could not be used, and why. */
   problems: { r2_key: string; problem: "missing" | "unreadable" | "sha256_differs" | "line_invalid" }[];
@@ -29,6 +32,7 @@ export async function recomputeLine(
   source: {
     objects: readonly RawObject[];
     hours: readonly RollupHour[];
+    parts: readonly LinePart[];
     aggregation: Aggregation;
     isTruncated: boolean;
   },
@@ -48,15 +52,28 @@ export async function recomputeLine(
   }
   const rolledUp = new Map(source.hours.map((hour) => [hour.hour, { ...hour, events: BigInt(hour.events) }]));
   const differences = complete ? compareHours(rolledUp, sums) : [];
+  const parts = source.parts.flatMap((part) => {
+    if (part === undefined) return [];
+    const inside = new Map([...sums].filter(([hour]) => part.from <= hour && hour < part.to));
+    return [{ from: part.from, to: part.to, ...addUp(inside, source.aggregation) }];
+  });
   return {
     equal: complete && problems.length === 0 && differences.length === 0,
     complete,
-    quantity: formatQuantity(combineSums(sums, source.aggregation)),
-    events: countEvents(sums).toString(),
+    ...addUp(sums, source.aggregation),
+    ...(parts.length === 0 ? {} : { parts }),
     differences,
     problems,
   };
 }
+
+const addUp = (
+  sums: ReadonlyMap<string, RawSum>,
+  aggregation: Aggregation,
+): Pick<Recomputation, "quantity" | "events"> => ({
+  quantity: formatQuantity(combineSums(sums, aggregation)),
+  events: countEvents(sums).toString(),
+});
 
 /** An hour of raw lines. */
 interface RawSum extends HourSum {

@@ -7,12 +7,14 @@ import type { Env } from "./env.ts";
 export async function send(
   world: World,
   path: string,
-  change: { method?: string; key?: string | null; bindings?: Partial<Env> } = {},
+  change: { method?: string; key?: string | null; bindings?: Partial<Env>; body?: unknown } = {},
 ): Promise<Response> {
   const headers = new Headers();
   if (change.key !== null) headers.set("authorization", `Bearer ${change.key ?? OPERATOR_KEY}`);
   const context = createExecutionContext();
-  const request = new Request(`http://local${path}`, { method: change.method ?? "GET", headers });
+  if (change.body !== undefined) headers.set("content-type", "application/json");
+  const body = change.body === undefined ? {} : { body: JSON.stringify(change.body) };
+  const request = new Request(`http://local${path}`, { method: change.method ?? "GET", headers, ...body });
   const response = await createWorker(world.runtime).fetch(request, { ...env, ...change.bindings }, context);
   await waitOnExecutionContext(context);
   return response;

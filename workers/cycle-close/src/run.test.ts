@@ -144,19 +144,21 @@ describe("a close", () => {
     expect((await totals()).map((line) => line.tenant_id)).toEqual(["going"]);
   });
 
-  test("takes the plan version in force when the cycle began, and before the first version the oldest", async () => {
+  test("takes the plan version in force in the hours of each part, and before the first version the oldest", async () => {
     const world = createWorld();
     const price = (unitAmount: string) => ({ api_requests: { price: { model: "flat", unitAmount } } });
     await seedPlan("basic", { meters: price("1") });
     await seedPlan("basic", { version: 2, effectiveFrom: "2026-11-01T00:00:00.000Z", meters: price("20") });
-    await seedPlan("basic", { version: 3, effectiveFrom: "2026-11-01T00:00:00.001Z", meters: price("300") });
+    await seedPlan("basic", { version: 3, effectiveFrom: "2026-11-10T06:00:00.000Z", meters: price("300") });
     await seedPlan("new", { version: 4, effectiveFrom: "2026-11-20T00:00:00.000Z", meters: price("4") });
     await seedPlan("new", { version: 5, effectiveFrom: "2026-11-21T00:00:00.000Z", meters: price("5") });
     await seedTenant("t1");
     await seedTenant("t2", { plan: "new" });
     for (const tenant of ["t1", "t2"]) await seedRollup(tenant, "api_requests", { qty: UNIT });
+    await seedRollup("t1", "api_requests", { hour: "2026-11-10T06", qty: UNIT });
+    await seedRollup("t2", "api_requests", { hour: "2026-11-21T00", qty: UNIT });
     await close(world);
-    expect((await totals()).map((line) => line.amount_minor)).toEqual([20, 4]);
+    expect((await totals()).map((line) => line.amount_minor)).toEqual([20, 300, 4, 5]);
   });
 });
 

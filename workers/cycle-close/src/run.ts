@@ -1,5 +1,6 @@
 import type { JobReport, JobRun } from "@prego/core/job-run";
 import { createBudget } from "./budget.ts";
+import { compareSums, type SumsReport } from "./compare-sums.ts";
 import { closeCycles, type CycleReport, finishCycles } from "./close-cycles.ts";
 import type { Deps } from "./deps.ts";
 import { QUERIES_FOR_SENDING } from "./limits.ts";
@@ -13,6 +14,8 @@ export interface CloseReport extends JobReport {
   outbox: SendReport;
   /** Rows that Stripe took and reported as bad later. */
   reported_late: number;
+  /** What was sent to billing meters, compared with what Stripe holds. */
+  sums: SumsReport;
   /** Invoice items of the newest cycles whose tenant's subscription has ended: no invoice of it will collect them. */
   without_subscription: number;
 }
@@ -23,8 +26,9 @@ export async function runClose(deps: Deps, run: JobRun): Promise<CloseReport> {
   const outbox = await sendOutbox(deps, run, createBudget(deps, run));
   await finishCycles(deps, run, cycles);
   const reportedLate = await readMeterReports(deps, run);
+  const sums = await compareSums(deps, run, createBudget(deps, run));
   const failedTenants = cycles.reduce((sum, cycle) => sum + (cycle.failed ?? 0), 0);
   const failed = failedTenants + outbox.rejected + reportedLate;
   const withoutSubscription = await countWithoutSubscription(deps.db);
-  return { failed, cycles, outbox, reported_late: reportedLate, without_subscription: withoutSubscription };
+  return { failed, cycles, outbox, reported_late: reportedLate, sums, without_subscription: withoutSubscription };
 }

@@ -8,7 +8,7 @@ export const resetDatabase = (): Promise<void> => restoreRows([]);
 /** Empties every table and fills those that `keepRows` has kept, in one batch: a sweep begins hundreds of times with the same rows. */
 export async function restoreRows(kept: readonly string[]): Promise<void> {
   const guards = await rows<{ name: string; sql: string }>(
-    "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('usage_cycle_totals', 'audit_logs')",
+    "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('usage_cycle_totals', 'audit_logs', 'tenant_plans')",
   );
   const tables = [
     "usage_cycle_totals",
@@ -17,6 +17,7 @@ export async function restoreRows(kept: readonly string[]): Promise<void> {
     "usage_adjustments",
     "usage_rollups",
     "usage_objects",
+    "tenant_plans",
     "tenants_master",
     "plan_meters",
     "plans",
@@ -138,6 +139,16 @@ export async function seedTenant(
     at,
   );
 }
+
+/** States a plan of a tenant, as control-plane does. */
+export const seedPlanChange = (tenantId: string, planId: string, effectiveFrom: string): Promise<void> =>
+  execute(
+    `INSERT INTO tenant_plans SELECT ?1, ?2, coalesce(max(ordinal) + 1, 0), ?3, 'evt_kit', ?2 FROM tenant_plans
+      WHERE tenant_id = ?1 AND effective_from = ?2`,
+    tenantId,
+    effectiveFrom,
+    planId,
+  );
 
 export async function seedRollup(
   tenantId: string,

@@ -146,6 +146,7 @@ const stateOf = (row: OutboxRow): SendState => ({
   identifier: row.identifier,
   intentAtMs: row.intentAtMs,
   keyEpoch: row.payload.key_epoch,
+  mustLookUp: row.payload.look_up_first === true,
   attempts: row.attempts,
   eventAtMs: row.mode === "meter_event" ? row.payload.timestamp * 1_000 : null,
 });
@@ -195,6 +196,7 @@ function describeResult({ row, status, stripeId, error }: RowResult) {
       meter_key: row.meterKey,
       cycle: row.cycle,
       corrected_cycle: row.correctedCycle,
+      ...(row.part === "" ? {} : { part: row.part }),
       mode: row.mode,
       stripe_id: stripeId,
       error,

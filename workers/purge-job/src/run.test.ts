@@ -115,6 +115,7 @@ describe("a purge", () => {
       ["usage_cycle_totals", 1],
       ["stripe_events", 1],
       ["stripe_subscriptions", 1],
+      ["tenant_plans", 1],
       ["audit_details", 2],
       ["funnel_events", 2],
       ["trace_events", 2],
@@ -154,7 +155,7 @@ describe("a purge", () => {
     ]);
     expect(await query("SELECT * FROM stripe_usage_outbox WHERE tenant_id = ?", pseudonym)).toMatchObject([
       {
-        identifier: `${pseudonym}/calls/2026-10/2026-10`,
+        identifier: `${pseudonym}/calls/2026-10/2026-10/`,
         payload_json: "{}",
         trace_id: null,
         error: null,

@@ -115,6 +115,14 @@ export async function seedData(tenantId: string): Promise<void> {
     state_as_of: 1,
     updated_at: TEXT,
   });
+  add("tenant_plans", {
+    tenant_id: t,
+    effective_from: TEXT,
+    ordinal: 0,
+    plan_id: "starter",
+    source: `evt_${t}`,
+    recorded_at: TEXT,
+  });
   add("audit_logs", {
     ts: TEXT,
     actor: "stripe",

@@ -5,5 +5,6 @@ export { healthHandler, missingSettings, type HealthReport } from "./health.ts";
 export { answerJob, ManualTriggerQuery } from "./job-route.ts";
 export { serveOpenApi } from "./openapi.ts";
 export { operatorOnly } from "./operator.ts";
+export { PAGE_QUERY, readLimit, readPosition } from "./page-query.ts";
 export { listRoutes, type RouteEntry } from "./route-table.ts";
 export { validate } from "./validate.ts";

@@ -32,6 +32,8 @@ export const usageCycleTotals = sqliteTable(
     cycle: text("cycle").notNull(),
     /** Equal to `cycle`, or the closed cycle that late usage corrects. */
     correctedCycle: text("corrected_cycle").notNull(),
+    /** First hour of the part of the corrected cycle; empty when that cycle has one part only. */
+    part: text("part").notNull().default(""),
     /** Quantity, allowance and quantity above it, in micro-units. */
     qty: int64("qty").notNull(),
     included: int64("included").notNull(),
@@ -45,7 +47,7 @@ export const usageCycleTotals = sqliteTable(
     rollupDigest: text("rollup_digest").notNull(),
     closedAt: instant("closed_at").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle] })],
+  (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle, table.part] })],
 );
 
 /** What Stripe must be told, with the stored time of the intent. Written by cycle-close. */
@@ -56,8 +58,10 @@ export const stripeUsageOutbox = sqliteTable(
     meterKey: text("meter_key").notNull(),
     cycle: text("cycle").notNull(),
     correctedCycle: text("corrected_cycle").notNull(),
+    /** As in `usage_cycle_totals`. */
+    part: text("part").notNull().default(""),
     mode: text("mode", { enum: ["meter_event", "invoice_item"] }).notNull(),
-    /** Derived from tenant, meter, cycle and corrected cycle; Stripe's identifier and idempotency key. */
+    /** Derived from tenant, meter, cycle, corrected cycle and part; Stripe's identifier and idempotency key. */
     identifier: text("identifier").notNull().unique(),
     /** Arguments of the call, JSON. */
     payloadJson: text("payload_json").notNull(),
@@ -68,9 +72,13 @@ export const stripeUsageOutbox = sqliteTable(
     nextAttemptAt: instant("next_attempt_at").notNull(),
     stripeId: text("stripe_id"),
     error: text("error"),
+    /** When the sum sent to the customer's meter is next compared with Stripe's; null for what is not compared (any more). */
+    compareAfter: instant("compare_after"),
+    /** What the last comparison found; null while it found no difference. */
+    sumDifference: text("sum_difference"),
     traceId: text("trace_id"),
     createdAt: instant("created_at").notNull(),
     updatedAt: instant("updated_at").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle] })],
+  (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle, table.part] })],
 );

@@ -110,6 +110,23 @@ export const tenantsMaster = sqliteTable("tenants_master", {
   updatedAt: instant("updated_at").notNull(),
 });
 
+/** Which plan a tenant was said to have, and since when. Append-only; written by control-plane with every change of a plan. */
+export const tenantPlans = sqliteTable(
+  "tenant_plans",
+  {
+    tenantId: text("tenant_id").notNull(),
+    /** Stripe's time of the change; the first row of a tenant covers all time before it too. */
+    effectiveFrom: instant("effective_from").notNull(),
+    /** Order of recording within one instant, 0 and up: the last one counts. */
+    ordinal: integer("ordinal").notNull(),
+    planId: text("plan_id").notNull(),
+    /** Id of the Stripe event that said so; `signup` or `backfill`. */
+    source: text("source").notNull(),
+    recordedAt: instant("recorded_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.effectiveFrom, table.ordinal] })],
+);
+
 /** Every Stripe event received, written in the same batch as its effect. */
 export const stripeEvents = sqliteTable("stripe_events", {
   /** Stripe's `evt_…`; a second copy finds it here and does nothing. */

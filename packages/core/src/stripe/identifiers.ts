@@ -6,6 +6,8 @@ export interface BillableFact {
   meterKey: string;
   cycle: string;
   correctedCycle: string;
+  /** First hour of the part of the corrected cycle; empty when it has one part only. */
+  part: string;
 }
 
 /**
@@ -13,6 +15,8 @@ export interface BillableFact {
  * (the parts are joined as a JSON array, so no two facts share a text). Fits Stripe's 100 characters.
  */
 export async function billableIdentifier(fact: BillableFact): Promise<string> {
-  const text = JSON.stringify(["usage-v1", fact.tenantId, fact.meterKey, fact.cycle, fact.correctedCycle]);
+  const { tenantId, meterKey, cycle, correctedCycle, part } = fact;
+  const whole = ["usage-v1", tenantId, meterKey, cycle, correctedCycle];
+  const text = JSON.stringify(part === "" ? whole : [...whole, part]);
   return `prego_${(await sha256Hex(text)).slice(0, 40)}`;
 }

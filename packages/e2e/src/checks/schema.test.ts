@@ -73,6 +73,36 @@ describe("migrations", () => {
   });
 });
 
+test("the history of plans begins with what live tenants have, and no total and no charge is lost", () => {
+  const live = new DatabaseSync(":memory:");
+  const [before, after] = [files.filter((file) => file < "0008"), files.filter((file) => file >= "0008")];
+  for (const file of before) live.exec(readFileSync(path.join(MIGRATIONS, file), "utf8"));
+  const at = "2026-10-05T00:00:00.000Z";
+  for (const [id, status] of [
+    ["t1", "Active"],
+    ["t2", "Purging"],
+  ]) {
+    live.exec(`INSERT INTO tenants_master (tenant_id, slug, short_id, type, plan_id, status, status_changed_at, region,
+      created_at, updated_at) VALUES ('${id}', '${id}', '${id}', 'standard', 'pro', '${status}', '${at}', 'eu', '${at}', '${at}')`);
+  }
+  live.exec(
+    `INSERT INTO usage_cycle_totals VALUES ('t1', 'm', '2026-10', '2026-10', 5, 1, 4, 8, 'eur', '{}', 'd', '${at}')`,
+  );
+  live.exec(`INSERT INTO stripe_usage_outbox VALUES
+    ('t1', 'm', '2026-10', '2026-10', 'invoice_item', 'prego_1', '{}', 'sent', '${at}', 3, '${at}', 'ii_1', NULL, 'trace_1', '${at}', '${at}')`);
+  for (const file of after) live.exec(readFileSync(path.join(MIGRATIONS, file), "utf8"));
+  expect(live.prepare("SELECT tenant_id, effective_from, plan_id, source FROM tenant_plans").all()).toEqual([
+    { tenant_id: "t1", effective_from: at, plan_id: "pro", source: "backfill" },
+  ]);
+  expect(live.prepare("SELECT part, qty, included, overage, amount_minor FROM usage_cycle_totals").all()).toEqual([
+    { part: "", qty: 5, included: 1, overage: 4, amount_minor: 8 },
+  ]);
+  expect(live.prepare("SELECT part, status, attempts, stripe_id, trace_id FROM stripe_usage_outbox").all()).toEqual([
+    { part: "", status: "sent", attempts: 3, stripe_id: "ii_1", trace_id: "trace_1" },
+  ]);
+  expect(() => live.exec("UPDATE usage_cycle_totals SET part = 'x'")).toThrow("written once");
+});
+
 test("every table of the schema has a docstring, and every schema file was looked at", () => {
   const sources = listFiles("packages/core/src/schema").filter(
     (file) => !/index\.ts|columns\.ts|\.test\.ts/.test(file),

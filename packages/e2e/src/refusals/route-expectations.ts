@@ -111,6 +111,13 @@ export const EXPECTED_ROUTES: Readonly<Record<string, Readonly<Record<string, Ro
       query: "tenant_id=t1&cycle=2026-10",
       badQuery: "tenant_id=t1&cycle=2026-13",
     },
+    "GET /cycle-close/charges": { auth: "operator", query: "status=rejected", badQuery: "status=lost" },
+    "POST /cycle-close/charges/:id/resend": {
+      auth: "operator",
+      body: { reason: "the customer is back" },
+      badQuery: "dry_run=1",
+      bodyBytesMax: 64 * KB,
+    },
     "GET /cycle-close/explain": {
       auth: "operator",
       query: "tenant_id=t1&meter_key=api_requests&cycle=2026-10",

@@ -6,6 +6,15 @@ export type TenantChange =
   | { kind: "create"; row: TenantRow }
   | { kind: "update"; before: TenantRow; set: Partial<TenantRow> };
 
+/** That a tenant had a plan from an instant on. Statements are only ever added: their times, not their arrival, decide. */
+export interface PlanStatement {
+  tenantId: string;
+  planId: string;
+  effectiveFrom: string;
+  /** Id of the event that says so, or `signup`. */
+  source: string;
+}
+
 /** The newest state of a subscription; `before` as for a tenant, undefined when it was not known. */
 export interface SubscriptionChange {
   before: SubscriptionRow | undefined;
@@ -53,6 +62,7 @@ export interface ChangeSet {
   preconditions: Precondition[];
   tenant: TenantChange | null;
   subscription: SubscriptionChange | null;
+  plans: PlanStatement[];
   jobs: JobChange[];
   trace: TraceDraft[];
   audit: AuditChange[];
@@ -63,6 +73,7 @@ export const emptyChangeSet = (): ChangeSet => ({
   preconditions: [],
   tenant: null,
   subscription: null,
+  plans: [],
   jobs: [],
   trace: [],
   audit: [],

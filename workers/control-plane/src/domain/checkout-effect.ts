@@ -2,10 +2,11 @@ import { isReservedSlug, isSlug } from "@prego/core/id";
 import { formatInstant } from "@prego/core/period";
 import type { CheckoutSessionFields } from "@prego/core/stripe";
 import { sanitizeTraceIdValue } from "@prego/core/trace-id";
-import { emptyChangeSet, type ChangeSet } from "./change-set.ts";
+import { emptyChangeSet, type ChangeSet, type PlanStatement } from "./change-set.ts";
 import type { TenantRow } from "./rows.ts";
 import { STRIPE_ACTOR, storeFailure, storeProcessed } from "./stripe-outcome.ts";
 import type { StripeContext, StripeNews, StripePlan, StripeState } from "./stripe-state.ts";
+import { statePlan } from "./state-plan.ts";
 import { planOf, subscriptionColumns } from "./subscription-effect.ts";
 import { isEnded } from "./subscription-merge.ts";
 import { moveTenant, type Moved } from "./tenant-move.ts";
@@ -163,10 +164,27 @@ function applyPurchase(
     ? { kind: "create", row: { ...tenant, ...move.set } }
     : { kind: "update", before: tenant, set: move.set };
   changes.jobs.push(...move.jobs);
+  changes.plans.push(...statePurchasedPlans({ news, purchase, tenant }, state));
   changes.preconditions.push(...move.preconditions);
   joinSubscription(changes, { purchase, tenantId: tenant.tenantId, state, nowMs: context.nowMs });
   recordPurchase(changes, { news, purchase, tenant: { ...tenant, ...move.set }, isNew }, move);
   return storeProcessed({ tenantId: tenant.tenantId, traceId: move.set.traceId ?? tenant.traceId }, changes);
+}
+
+/** The plan as it was bought, and what the subscription is known to have become since. */
+function statePurchasedPlans(
+  { news, purchase, tenant: { tenantId } }: Pick<Application, "news" | "purchase" | "tenant">,
+  state: StripeState,
+): PlanStatement[] {
+  const { id: source, createdSeconds } = news.envelope;
+  const known = state.subscription;
+  const knownPlan = known === undefined ? undefined : planOf(state, known);
+  if (known === undefined || knownPlan === undefined) {
+    return [statePlan({ tenantId, planId: purchase.planId, atSeconds: createdSeconds, source })];
+  }
+  const bought = { tenantId, planId: purchase.planId, atSeconds: createdSeconds, source };
+  const since = { tenantId, planId: knownPlan, atSeconds: known.stateAsOf, source };
+  return createdSeconds < known.stateAsOf ? [statePlan(bought), statePlan(since)] : [statePlan(since)];
 }
 
 function joinSubscription(

@@ -41,6 +41,18 @@ const LIVES: Record<string, { events: Life; final: string; plan: string }> = {
       subscriptionEvent("updated", 5, on("active", { price: "price_scale" })),
     ],
   },
+  "moved to a larger plan and back": {
+    final: "active",
+    plan: "starter",
+    events: [
+      checkoutEvent(0),
+      subscriptionEvent("created", 1, on("active")),
+      subscriptionEvent("updated", 2, on("active", { price: "price_scale" })),
+      subscriptionEvent("updated", 3, on("past_due", { price: "price_scale" })),
+      subscriptionEvent("updated", 4, on("past_due")),
+      subscriptionEvent("updated", 5, on("active")),
+    ],
+  },
   "a trial that ends in unpaid bills": {
     final: "unpaid",
     plan: "starter",
@@ -67,6 +79,8 @@ const LIVES: Record<string, { events: Life; final: string; plan: string }> = {
   },
 };
 
+const isCheckout = (event: object): boolean => (event as { type: string }).type === "checkout.session.completed";
+
 /** Lets the provisioning workflow finish whatever it was asked to do, as soon as it can. */
 function provisionNow(world: MemoryWorld): void {
   for (const kind of ["provision", "deprovision"] as const) {
@@ -90,6 +104,22 @@ describe.each(Object.entries(LIVES))("all 720 orders of the life of %s", (_, { e
     expect([...ends].map((end) => JSON.parse(end) as unknown)).toEqual([
       { status: expected(final, false), subscriptionStatus: final, planId: plan, provisionedAt: null, questions: 0 },
     ]);
+  });
+
+  it("leave the same history of plans by Stripe's times, and one that ends with the tenant's plan", () => {
+    for (const order of permute(events)) {
+      const world = new MemoryWorld();
+      for (const event of order) world.receive(event);
+      expect(world.planAt(99)).toBe(world.tenant.planId);
+    }
+    const [checkouts, others] = [events.filter(isCheckout), events.filter((event) => !isCheckout(event))];
+    const histories = new Set<string>();
+    for (const order of permute(others)) {
+      const world = new MemoryWorld();
+      for (const event of [...checkouts, ...order]) world.receive(event);
+      histories.add(JSON.stringify(events.map((_event, second) => world.planAt(second))));
+    }
+    expect(histories.size).toBe(1);
   });
 
   it("end in it with every event delivered twice and workflows running in between", () => {

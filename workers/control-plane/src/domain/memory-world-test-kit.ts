@@ -1,5 +1,6 @@
+import { formatInstant } from "@prego/core/period";
 import { readEnvelope, type SubscriptionFields } from "@prego/core/stripe";
-import type { ChangeSet } from "./change-set.ts";
+import type { ChangeSet, PlanStatement } from "./change-set.ts";
 import type { NodeRoom } from "./placement.ts";
 import { planCompletion, type JobEnding } from "./provision.ts";
 import { isUnclaimed, type JobRow, type SubscriptionRow, type TenantRow } from "./rows.ts";
@@ -14,6 +15,7 @@ export class MemoryWorld {
   readonly jobs = new Map<string, JobRow>();
   readonly outcomes = new Map<string, StripeOutcome>();
   readonly changes: ChangeSet[] = [];
+  readonly plans: PlanStatement[] = [];
   /** Stripe's own state, for the events that leave a doubt; by subscription id. */
   readonly stripe = new Map<string, SubscriptionFields>();
   nodes: NodeRoom[] = [{ nodeId: "node_1", capacity: 10, placed: 0 }];
@@ -86,8 +88,16 @@ export class MemoryWorld {
     if (plan.kind === "change") this.apply(plan.changes);
   }
 
+  /** Plan of the tenant at a second of the story: the last statement up to it, in the order of times and then of recording. */
+  planAt(second: number): string | undefined {
+    const at = formatInstant((CREATED + second) * 1_000);
+    const history = this.plans.toSorted((a, b) => a.effectiveFrom.localeCompare(b.effectiveFrom));
+    return (history.findLast(({ effectiveFrom }) => effectiveFrom <= at) ?? history[0])?.planId;
+  }
+
   apply(changes: ChangeSet): void {
     this.changes.push(changes);
+    this.plans.push(...changes.plans);
     if (changes.tenant?.kind === "create") this.tenants.set(changes.tenant.row.tenantId, changes.tenant.row);
     if (changes.tenant?.kind === "update") {
       const { before, set } = changes.tenant;

@@ -116,6 +116,8 @@ function createTenant(form: SignupForm, state: SignupState, context: SignupConte
   const digest = context.requestSha256 === null ? {} : { request_sha256: context.requestSha256 };
   const changes = emptyChangeSet();
   changes.tenant = { kind: "create", row: { ...tenant, ...move.set } };
+  const { tenantId, planId, createdAt } = tenant;
+  changes.plans.push({ tenantId, planId, effectiveFrom: createdAt, source: "signup" });
   changes.jobs.push(...move.jobs);
   changes.preconditions.push(...move.preconditions);
   changes.trace.push({ ...about, eventType: "tenant.created", payload: facts }, ...move.trace);

@@ -3,12 +3,21 @@ import type { SubscriptionFields } from "@prego/core/stripe";
 import { isAdrift } from "./reconcile-plan.ts";
 import { emptyChangeSet, type ChangeSet } from "./change-set.ts";
 import type { SubscriptionRow, TenantRow } from "./rows.ts";
+import { statePlan } from "./state-plan.ts";
 import { STRIPE_ACTOR, storeFailure, storeIgnored, storeProcessed } from "./stripe-outcome.ts";
 import type { StripeContext, StripeNews, StripePlan, StripeState } from "./stripe-state.ts";
 import { isEnded, mergeSubscription } from "./subscription-merge.ts";
 import { moveTenant } from "./tenant-move.ts";
 
 type SubscriptionNews = StripeNews & { subscription: SubscriptionFields };
+
+interface Following {
+  tenant: TenantRow;
+  after: SubscriptionRow;
+  changes: ChangeSet;
+  /** Whether the news themselves are the newest state. */
+  isTaken: boolean;
+}
 
 /** Keeps the newest state of a subscription, and lets the tenant that has it follow. */
 export function planSubscription(news: SubscriptionNews, state: StripeState, context: StripeContext): StripePlan {
@@ -25,10 +34,12 @@ export function planSubscription(news: SubscriptionNews, state: StripeState, con
   );
   if (merge.kind === "ask") return merge;
   const newest = merge.kind === "take" ? merge.after : state.subscription;
-  if (newest === undefined || (merge.kind === "keep" && !isOutOfStep(tenant, newest))) return storeProcessed(tenant);
+  if (newest === undefined) return storeProcessed(tenant);
+  const changes = emptyChangeSet();
+  if (tenant !== undefined) stateNewsPlan(changes, { news, tenant, isTaken: merge.kind === "take" }, state);
+  if (merge.kind === "keep" && !isOutOfStep(tenant, newest)) return storeProcessed(tenant, changes);
 
   const after = { ...newest, tenantId: tenant?.tenantId ?? newest.tenantId };
-  const changes = emptyChangeSet();
   changes.subscription = { before: state.subscription, after };
   changes.audit.push({
     actor: news.actor ?? STRIPE_ACTOR,
@@ -43,18 +54,43 @@ export function planSubscription(news: SubscriptionNews, state: StripeState, con
     changes.preconditions.push({ kind: "no_tenant_has_subscription", subscriptionId: after.subscriptionId });
     return storeProcessed(undefined, changes);
   }
-  return followSubscription(news, { tenant, after, changes }, { state, context });
+  return followSubscription(news, { tenant, after, changes, isTaken: merge.kind === "take" }, { state, context });
+}
+
+/**
+ * Every state with a known price says which plan its second had, also one that comes too late to move the tenant: so the
+ * history is the same whatever the order of arrival.
+ */
+function stateNewsPlan(
+  changes: ChangeSet,
+  { news, tenant, isTaken }: { news: SubscriptionNews; tenant: TenantRow; isTaken: boolean },
+  state: StripeState,
+): void {
+  const { id: source, createdSeconds: atSeconds } = news.envelope;
+  const isLate = !isTaken && atSeconds < (state.subscription?.stateAsOf ?? 0);
+  const planId = state.planIdByPrice.get(news.subscription.priceId ?? "");
+  if (!isLate || planId === undefined) return;
+  changes.plans.push(statePlan({ tenantId: tenant.tenantId, planId, atSeconds, source }));
+  changes.audit.push({
+    actor: news.actor ?? STRIPE_ACTOR,
+    action: "tenant.plan_stated",
+    target: `tenants_master/${tenant.tenantId}`,
+    tenantId: tenant.tenantId,
+    traceId: tenant.traceId,
+    detail: { stripe_event_id: source, plan: planId, effective_from_seconds: atSeconds },
+  });
 }
 
 function followSubscription(
   news: SubscriptionNews,
-  { tenant, after, changes }: { tenant: TenantRow; after: SubscriptionRow; changes: ChangeSet },
+  { tenant, after, changes, isTaken }: Following,
   { state, context }: { state: StripeState; context: StripeContext },
 ): StripePlan {
+  const planId = planOf(state, after);
   const move = moveTenant({
     tenant,
     event: eventForSubscription(after.status),
-    set: { ...subscriptionColumns(after), planId: planOf(state, after) ?? tenant.planId },
+    set: { ...subscriptionColumns(after), planId: planId ?? tenant.planId },
     openJobs: state.openJobs,
     nodes: state.nodes,
     newJobIds: context.newJobIds,
@@ -63,6 +99,10 @@ function followSubscription(
   });
   if (move.kind === "refused") return storeFailure(news, "transition_refused", tenant.traceId);
   changes.tenant = { kind: "update", before: tenant, set: move.set };
+  if (planId !== undefined && (isTaken || planId !== tenant.planId)) {
+    const atSeconds = isTaken ? news.envelope.createdSeconds : after.stateAsOf;
+    changes.plans.push(statePlan({ tenantId: tenant.tenantId, planId, atSeconds, source: news.envelope.id }));
+  }
   changes.jobs.push(...move.jobs);
   changes.preconditions.push(...move.preconditions);
   changes.trace.push({

@@ -2,13 +2,12 @@ import { Hono } from "hono";
 import { describeRoute } from "hono-openapi";
 import { z } from "zod";
 import { encodeCursor } from "@prego/core/cursor";
-import { operatorOnly, validate, type AppEnv } from "@prego/core/http";
+import { operatorOnly, PAGE_QUERY, readLimit, readPosition, validate, type AppEnv } from "@prego/core/http";
 import { TENANT_ID_PATTERN } from "@prego/core/id";
 import { formatInstant, parseInstant } from "@prego/core/period";
 import { createDeps } from "../deps.ts";
 import type { Env } from "../env.ts";
 import { listAuditLogs, type AuditPageRow } from "../store/audit-logs.ts";
-import { PAGE_QUERY, readLimit, readPosition } from "./page-query.ts";
 
 const AuditQuery = z.strictObject({
   tenant_id: z.string().regex(TENANT_ID_PATTERN).optional(),

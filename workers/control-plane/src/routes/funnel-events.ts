@@ -1,7 +1,15 @@
 import { configuredSecrets } from "@prego/core/auth";
 import { encodeCursor } from "@prego/core/cursor";
 import { fingerprintEmail } from "@prego/core/funnel";
-import { operatorOnly, validate, type AppEnv, type Runtime } from "@prego/core/http";
+import {
+  operatorOnly,
+  PAGE_QUERY,
+  readLimit,
+  readPosition,
+  validate,
+  type AppEnv,
+  type Runtime,
+} from "@prego/core/http";
 import { ProblemError } from "@prego/core/problem";
 import { sanitizeTraceIdValue } from "@prego/core/trace-id";
 import { Hono } from "hono";
@@ -18,7 +26,6 @@ import { FUNNEL_SUMMARY_DAYS_MAX } from "../intake-limits.ts";
 import { countFunnelEvents } from "../store/funnel-counts.ts";
 import { listFunnelEvents } from "../store/funnel-events.ts";
 import { funnelSecretOf, requireFunnelKey } from "./funnel-auth.ts";
-import { PAGE_QUERY, readLimit, readPosition } from "./page-query.ts";
 
 const Moment = z.string().max(40).optional().describe("a day in the reporting time zone, or an RFC 3339 instant");
 

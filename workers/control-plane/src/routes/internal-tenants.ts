@@ -1,5 +1,5 @@
 import { encodeCursor } from "@prego/core/cursor";
-import { operatorOnly, validate, type AppEnv } from "@prego/core/http";
+import { operatorOnly, PAGE_QUERY, readLimit, readPosition, validate, type AppEnv } from "@prego/core/http";
 import { isTenantId } from "@prego/core/id";
 import { ProblemError } from "@prego/core/problem";
 import { TENANT_STATES } from "@prego/core/tenant-state";
@@ -11,7 +11,6 @@ import { showJob, showSubscription, showTenant } from "../domain/tenant-view.ts"
 import type { Env } from "../env.ts";
 import { findTenantRecord, listTenants } from "../store/tenant-read-models.ts";
 import { NoQuery } from "./no-query.ts";
-import { PAGE_QUERY, readLimit, readPosition } from "./page-query.ts";
 
 const TenantsQuery = z.strictObject({ status: z.enum(TENANT_STATES).optional(), ...PAGE_QUERY });
 

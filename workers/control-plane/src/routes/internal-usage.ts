@@ -1,5 +1,5 @@
 import { encodeCursor } from "@prego/core/cursor";
-import { operatorOnly, validate, type AppEnv } from "@prego/core/http";
+import { operatorOnly, PAGE_QUERY, readLimit, readPosition, validate, type AppEnv } from "@prego/core/http";
 import { isMeterKey, isTenantId } from "@prego/core/id";
 import { hourOf, parseInstant } from "@prego/core/period";
 import { formatQuantity } from "@prego/core/quantity";
@@ -9,7 +9,6 @@ import { z } from "zod";
 import { createDeps } from "../deps.ts";
 import type { Env } from "../env.ts";
 import { listUsage } from "../store/usage-read-models.ts";
-import { PAGE_QUERY, readLimit, readPosition } from "./page-query.ts";
 
 const HOUR_MS = 3_600_000;
 /** The last hour that four year digits can write. */

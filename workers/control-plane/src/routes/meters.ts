@@ -2,13 +2,12 @@ import { Hono } from "hono";
 import { describeRoute } from "hono-openapi";
 import { z } from "zod";
 import { encodeCursor } from "@prego/core/cursor";
-import { jsonBody, operatorOnly, validate, type AppEnv } from "@prego/core/http";
+import { jsonBody, operatorOnly, PAGE_QUERY, readLimit, readPosition, validate, type AppEnv } from "@prego/core/http";
 import { createDeps } from "../deps.ts";
 import type { Env } from "../env.ts";
 import { saveMeter } from "../save-plan.ts";
 import { listMeters, type MeterRow } from "../store/plans.ts";
 import { NoQuery } from "./no-query.ts";
-import { PAGE_QUERY, readLimit, readPosition } from "./page-query.ts";
 import { MeterDefinitionBody } from "./plan-body.ts";
 
 const NO_STORE = { "cache-control": "no-store" };

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { describeRoute } from "hono-openapi";
 import { z } from "zod";
 import { encodeCursor } from "@prego/core/cursor";
-import { jsonBody, operatorOnly, validate, type AppEnv } from "@prego/core/http";
+import { jsonBody, operatorOnly, PAGE_QUERY, readLimit, readPosition, validate, type AppEnv } from "@prego/core/http";
 import { PAGE_ROWS_MAX } from "@prego/core/limits";
 import { parseInstant } from "@prego/core/period";
 import { ProblemError } from "@prego/core/problem";
@@ -13,7 +13,6 @@ import type { Env } from "../env.ts";
 import { savePlan } from "../save-plan.ts";
 import { listPlanVersions, listVersionsOf } from "../store/plans.ts";
 import { NoQuery } from "./no-query.ts";
-import { PAGE_QUERY, readLimit, readPosition } from "./page-query.ts";
 import { PlanBody } from "./plan-body.ts";
 
 const NO_STORE = { "cache-control": "no-store" };

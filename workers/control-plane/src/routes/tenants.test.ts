@@ -27,6 +27,9 @@ describe("POST /v1/tenants", () => {
     expect(await rows("SELECT * FROM provision_jobs WHERE tenant_id = ?", tenantId)).toMatchObject([
       { job_id: jobId, kind: "provision", status: "queued", node_id: "node-1", trace_id: "trace_signup" },
     ]);
+    expect(await rows("SELECT * FROM tenant_plans WHERE tenant_id = ?", tenantId)).toMatchObject([
+      { plan_id: "free", effective_from: tenant?.["created_at"], source: "signup" },
+    ]);
     expect(await rows("SELECT * FROM dispatches WHERE tenant_id = ?", tenantId)).toMatchObject([
       { purpose: "provision", subject_id: jobId },
     ]);

@@ -2,12 +2,11 @@ import { Hono } from "hono";
 import { describeRoute } from "hono-openapi";
 import { z } from "zod";
 import { encodeCursor } from "@prego/core/cursor";
-import { operatorOnly, validate, type AppEnv } from "@prego/core/http";
+import { operatorOnly, PAGE_QUERY, readLimit, readPosition, validate, type AppEnv } from "@prego/core/http";
 import { sanitizeTraceIdValue } from "@prego/core/trace-id";
 import { createDeps } from "../deps.ts";
 import type { Env } from "../env.ts";
 import { listTraceEvents, type TraceEventRow } from "../store/trace-events.ts";
-import { PAGE_QUERY, readLimit, readPosition } from "./page-query.ts";
 
 const TraceParam = z.object({
   trace_id: z.string().refine((text) => sanitizeTraceIdValue(text) === text, "Not a trace id"),

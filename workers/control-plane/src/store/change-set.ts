@@ -6,7 +6,7 @@ import { formatInstant } from "@prego/core/period";
 import { funnelEvents, stripeSubscriptions, tenantsMaster } from "@prego/core/schema";
 import { appendAudit, appendTrace, requireChanged, requireTrue, type Statement } from "@prego/core/store";
 import type { Deps } from "../deps.ts";
-import type { ChangeSet, FunnelDraft, Precondition, TraceDraft } from "../domain/change-set.ts";
+import type { ChangeSet, FunnelDraft, PlanStatement, Precondition, TraceDraft } from "../domain/change-set.ts";
 import type { SubscriptionRow, TenantRow } from "../domain/rows.ts";
 import { is } from "./null-safe.ts";
 import { jobStatements } from "./job-changes.ts";
@@ -23,6 +23,7 @@ export async function changeSetStatements(deps: WriteDeps, changes: ChangeSet, n
     ...tenantStatements(deps, changes.tenant),
     ...changes.preconditions.map((precondition) => preconditionStatement(precondition)),
     ...subscriptionStatements(deps, changes.subscription),
+    ...changes.plans.map((plan) => planStatement(plan, nowMs)),
     ...changes.jobs.flatMap((change) => jobStatements(deps, change, nowMs)),
     ...traceStatements(deps, changes.trace, nowMs),
     ...changes.funnel.map((draft) => funnelStatement(deps, draft, nowMs)),
@@ -67,6 +68,12 @@ const isUnchangedTenant = (before: TenantRow): SQL | undefined =>
     is(tenantsMaster.currentPeriodEnd, before.currentPeriodEnd),
     is(tenantsMaster.purgeAfter, before.purgeAfter),
   );
+
+function planStatement({ tenantId, planId, effectiveFrom, source }: PlanStatement, nowMs: number): Statement {
+  return sql`INSERT INTO tenant_plans (tenant_id, effective_from, ordinal, plan_id, source, recorded_at)
+    SELECT ${tenantId}, ${effectiveFrom}, coalesce(max(ordinal) + 1, 0), ${planId}, ${source}, ${formatInstant(nowMs)}
+    FROM tenant_plans WHERE tenant_id = ${tenantId} AND effective_from = ${effectiveFrom}`;
+}
 
 function preconditionStatement(precondition: Precondition): Statement {
   switch (precondition.kind) {

@@ -3,7 +3,14 @@ import { MICROS_PER_UNIT, type QuantityMicros } from "@prego/core/quantity";
 import { DEFAULT_METER_KEY } from "@prego/core/usage-event";
 import { METERS_PER_TENANT_MAX } from "../limits.ts";
 import { type CloseLine, type MeterTerms, meterUnits, termsOf } from "./close-line.ts";
-import { type Aggregation, type MeterUsage, TenantCloseError, type TenantCloseInputs } from "./inputs.ts";
+import {
+  type Aggregation,
+  type MeterUsage,
+  type PartInputs,
+  TenantCloseError,
+  type TenantCloseInputs,
+} from "./inputs.ts";
+import { prorate } from "./line-part.ts";
 import { describeParts } from "./snapshot.ts";
 
 /** SHA-256 of no rows: the digest of a meter without usage. */
@@ -13,6 +20,8 @@ interface Draft {
   meterKey: string;
   terms: MeterTerms;
   quantity: QuantityMicros;
+  /** Value of a largest-value or last-value meter in a cycle of several parts. */
+  level: QuantityMicros | undefined;
   /** Above the meter's own allowance. */
   rest: QuantityMicros;
   own: QuantityMicros;
@@ -20,44 +29,68 @@ interface Draft {
   digest: string;
 }
 
-/**
- * The cycle's own lines in order of the meter key: one for every meter of the plan and every meter used. Own allowances
- * are used first, then the pool in the same order. A plan without meters still gets one line of 0, so that a closed
- * tenant always shows.
- */
+/** Last values by meter, as they stand when a part begins. */
+type Levels = Map<string, QuantityMicros>;
+
+/** The cycle's own lines, part after part; each part is priced by itself. */
 export function planBaseLines(inputs: TenantCloseInputs): CloseLine[] {
-  const used = new Map(inputs.usage.map((usage) => [usage.meterKey, usage]));
-  const priced = new Map(inputs.plan.meters.map((meter) => [meter.meterKey, meter]));
-  const keys = [...new Set([...priced.keys(), ...used.keys()])].toSorted();
-  if (keys.length > METERS_PER_TENANT_MAX) throw new TenantCloseError("too_many_meters", inputs.tenantId);
-  const drafts = (keys.length === 0 ? [DEFAULT_METER_KEY] : keys).map((meterKey) =>
-    draftLine(meterKey, termsOf(inputs.plan, priced.get(meterKey), inputs.meters.get(meterKey)), used.get(meterKey)),
-  );
-  const covered = coverFromPool(drafts, inputs.plan.poolIncluded ?? 0n);
-  return drafts.map((draft) => priceDraft(draft, covered.get(draft.meterKey) ?? 0n, inputs.cycle));
+  const levels: Levels = new Map();
+  const lines = inputs.parts.flatMap((part) => planPart(inputs, part, levels));
+  if (lines.length > METERS_PER_TENANT_MAX) throw new TenantCloseError("too_many_meters", inputs.tenantId);
+  return lines;
 }
 
-function draftLine(meterKey: string, terms: MeterTerms, usage: MeterUsage | undefined): Draft {
-  const { aggregation, allowance_micros: allowance, price } = terms.snapshot;
-  const quantity = usage === undefined ? 0n : combineHours(usage, price === null ? "sum" : aggregation);
+/**
+ * A part's lines in order of the meter key: one for every meter of the plan and every meter used. Own allowances are used
+ * first, then the pool in the same order. A plan without meters still gets one line of 0, so that a closed tenant shows.
+ */
+function planPart(inputs: TenantCloseInputs, { part, plan, usage }: PartInputs, levels: Levels): CloseLine[] {
+  const { cycle, meters } = inputs;
+  const used = new Map(usage.map((one) => [one.meterKey, one]));
+  const keys = [...new Set([...plan.meters.map((meter) => meter.meterKey), ...used.keys()])].toSorted();
+  const drafts = (keys.length === 0 ? [DEFAULT_METER_KEY] : keys).map((meterKey) => {
+    const terms = termsOf(plan, { meterKey, definition: meters.get(meterKey) }, { cycle, part });
+    return draftLine(inputs, { meterKey, terms, usage: used.get(meterKey), levels });
+  });
+  const covered = coverFromPool(drafts, prorate(plan.poolIncluded ?? 0n, cycle, part));
+  return drafts.map((draft) => priceDraft(draft, covered.get(draft.meterKey) ?? 0n, cycle));
+}
+
+function draftLine(
+  { cycle }: TenantCloseInputs,
+  meter: { meterKey: string; terms: MeterTerms; usage: MeterUsage | undefined; levels: Levels },
+): Draft {
+  const { meterKey, terms, usage } = meter;
+  const { aggregation, allowance_micros: allowance, price, part } = terms.snapshot;
+  const value = combineHours(meter, price === null ? "sum" : aggregation);
+  if (usage !== undefined && usage.lastQty !== null) meter.levels.set(meterKey, usage.lastQty);
+  const isLevel = part !== undefined && price !== null && (aggregation === "max" || aggregation === "last");
+  // A level stands for the whole cycle: billed in full in every part, it would be billed several times.
+  const quantity = isLevel ? prorate(value, cycle, part) : value;
   const own = BigInt(allowance);
   const { overage: rest } = price === null ? { overage: 0n } : splitAllowance({ quantity, included: own });
-  return { meterKey, terms, quantity, rest, own, events: usage?.events ?? 0n, digest: usage?.digest ?? EMPTY_DIGEST };
+  const [events, digest] = [usage?.events ?? 0n, usage?.digest ?? EMPTY_DIGEST];
+  return { meterKey, terms, quantity, level: isLevel ? value : undefined, rest, own, events, digest };
 }
 
-function combineHours(usage: MeterUsage, aggregation: Aggregation): QuantityMicros {
+function combineHours(
+  { meterKey, usage, levels }: { meterKey: string; usage: MeterUsage | undefined; levels: Levels },
+  aggregation: Aggregation,
+): QuantityMicros {
   switch (aggregation) {
     case "sum":
-      return usage.qty;
+      return usage?.qty ?? 0n;
     case "count":
-      return usage.events * MICROS_PER_UNIT;
+      return (usage?.events ?? 0n) * MICROS_PER_UNIT;
     case "max":
-      return required(usage.maxQty, usage.meterKey);
+      return usage === undefined ? 0n : required(usage.maxQty, meterKey);
     case "last":
-      return required(usage.lastQty, usage.meterKey);
+      // What was reported last still holds in a part in which nothing was reported.
+      return usage === undefined ? (levels.get(meterKey) ?? 0n) : required(usage.lastQty, meterKey);
     case "unique":
       // Hours count the same key again, so hourly rollups cannot say how many there were in the cycle.
-      throw new TenantCloseError("aggregation_not_billable", usage.meterKey);
+      if (usage === undefined) return 0n;
+      throw new TenantCloseError("aggregation_not_billable", meterKey);
   }
 }
 
@@ -74,7 +107,7 @@ function coverFromPool(drafts: readonly Draft[], poolIncluded: bigint): Map<stri
 }
 
 function priceDraft(draft: Draft, poolCovered: QuantityMicros, cycle: string): CloseLine {
-  const { terms, rest, own } = draft;
+  const { terms, rest, own, level } = draft;
   const { price, pool, billing_mode: mode } = terms.snapshot;
   const overage = rest - poolCovered;
   const { amountMinor, parts } = price === null ? { amountMinor: 0n, parts: [] } : priceQuantity(price, overage);
@@ -94,6 +127,7 @@ function priceDraft(draft: Draft, poolCovered: QuantityMicros, cycle: string): C
       parts: describeParts(parts),
       meter_units: price === null ? null : meterUnits(mode, 0n, overage),
       corrects: null,
+      ...(level === undefined ? {} : { level_micros: level.toString() }),
     },
     digest: draft.digest,
   };

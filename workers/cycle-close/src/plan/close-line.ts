@@ -1,7 +1,8 @@
 import { divideHalfUp } from "@prego/core/money";
 import type { Cycle } from "@prego/core/period";
 import { formatQuantity, MICROS_PER_UNIT, type QuantityMicros } from "@prego/core/quantity";
-import type { Aggregation, MeterDefinition, PlanMeter, PlanVersion } from "./inputs.ts";
+import type { Aggregation, MeterDefinition, PlanVersion } from "./inputs.ts";
+import { type LinePart, prorate } from "./line-part.ts";
 import type { LineSnapshot } from "./snapshot.ts";
 
 /** One row of `usage_cycle_totals` to be. */
@@ -22,16 +23,26 @@ export interface CloseLine {
 
 /** What a plan says about one meter, whether it prices it or not. */
 export interface MeterTerms {
-  snapshot: Omit<LineSnapshot, "events" | "parts" | "meter_units" | "corrects">;
+  snapshot: Omit<LineSnapshot, "events" | "parts" | "meter_units" | "corrects" | "level_micros">;
   currency: string;
 }
 
-/** The terms of one meter under a plan version; a meter that the plan does not name is recorded and costs nothing. */
+/** Where a plan version applies. */
+export interface TermsScope {
+  cycle: Cycle;
+  part: LinePart;
+}
+
+/**
+ * The terms of one meter in one part of a cycle, allowances by its hours; a meter that the plan does not name is recorded and
+ * costs nothing.
+ */
 export function termsOf(
   plan: PlanVersion,
-  meter: PlanMeter | undefined,
-  definition: MeterDefinition | undefined,
+  { meterKey, definition }: { meterKey: string; definition: MeterDefinition | undefined },
+  { cycle, part }: TermsScope,
 ): MeterTerms {
+  const meter = plan.meters.find((one) => one.meterKey === meterKey);
   const pooled = meter !== undefined && meter.poolWeight !== null && plan.poolIncluded !== null;
   const aggregation: Aggregation = definition?.aggregation ?? "sum";
   return {
@@ -44,16 +55,17 @@ export function termsOf(
       aggregation,
       unit: definition?.unit ?? null,
       price: meter?.price ?? null,
-      allowance_micros: (meter?.included ?? 0n).toString(),
+      allowance_micros: prorate(meter?.included ?? 0n, cycle, part).toString(),
       pool: pooled
         ? {
-            included_micros: String(plan.poolIncluded),
+            included_micros: prorate(plan.poolIncluded ?? 0n, cycle, part).toString(),
             weight: meter.poolWeight ?? "0",
             covered_micros: "0",
           }
         : null,
       stripe_event_name: meter?.stripeEventName ?? null,
       note: meter === undefined ? "meter_not_in_plan" : null,
+      ...(part === undefined ? {} : { part }),
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Cycle } from "@prego/core/period";
 import type { Price } from "@prego/core/pricing";
 import type { QuantityMicros } from "@prego/core/quantity";
+import type { LinePart } from "./line-part.ts";
 import type { LineSnapshot } from "./snapshot.ts";
 
 /** How the hours of a cycle make one quantity. */
@@ -17,7 +18,7 @@ export interface PlanMeter {
   stripeEventName: string | null;
 }
 
-/** The plan version in force for a cycle. */
+/** A plan version in force. */
 export interface PlanVersion {
   planId: string;
   version: number;
@@ -34,7 +35,7 @@ export interface MeterDefinition {
   unit: string;
 }
 
-/** A tenant's rollups of one meter in one cycle, combined over its hours. */
+/** A tenant's rollups of one meter in one part of a cycle, combined over its hours. */
 export interface MeterUsage {
   meterKey: string;
   qty: QuantityMicros;
@@ -45,10 +46,12 @@ export interface MeterUsage {
   digest: string;
 }
 
-/** Late usage of one meter and one closed cycle that no close has billed yet. */
+/** Late usage of one meter and one part of a closed cycle that no close has billed yet. */
 export interface LateUsage {
   meterKey: string;
   correctedCycle: Cycle;
+  /** Part of the corrected cycle in which it happened. */
+  part?: LinePart;
   qty: QuantityMicros;
   events: bigint;
   /** SHA-256 over the adjustment rows, hex. */
@@ -66,19 +69,26 @@ export interface StoredLine {
   snapshot: LineSnapshot;
 }
 
+/** A part of a cycle: the plan version in force and what was used in it. */
+export interface PartInputs {
+  part: LinePart;
+  plan: PlanVersion;
+  usage: readonly MeterUsage[];
+}
+
 /** Everything that decides what one tenant owes for one cycle. */
 export interface TenantCloseInputs {
   tenantId: string;
   stripeCustomerId: string | null;
   cycle: Cycle;
-  plan: PlanVersion;
+  /** At least one, by time; together they are the cycle. */
+  parts: readonly PartInputs[];
   meters: ReadonlyMap<string, MeterDefinition>;
-  usage: readonly MeterUsage[];
   late: readonly LateUsage[];
   /** Lines of every cycle that `late` corrects. */
   stored: readonly StoredLine[];
-  /** Plans in force in corrected cycles for which the tenant has no stored line. */
-  earlierPlans: ReadonlyMap<Cycle, PlanVersion>;
+  /** Parts of corrected cycles that were never closed for the tenant; no usage of theirs. */
+  earlierParts: ReadonlyMap<Cycle, readonly PartInputs[]>;
 }
 
 /** Why a tenant cannot be closed. */

@@ -3,13 +3,8 @@ import type { Cycle } from "@prego/core/period";
 import { priceQuantity } from "@prego/core/pricing";
 import { MICROS_PER_UNIT, type QuantityMicros } from "@prego/core/quantity";
 import { type CloseLine, type MeterTerms, meterUnits, termsOf } from "./close-line.ts";
-import {
-  type LateUsage,
-  type PlanVersion,
-  type StoredLine,
-  TenantCloseError,
-  type TenantCloseInputs,
-} from "./inputs.ts";
+import { type LateUsage, type StoredLine, TenantCloseError, type TenantCloseInputs } from "./inputs.ts";
+import { partKey } from "./line-part.ts";
 import { describeParts } from "./snapshot.ts";
 
 /** What a meter of a corrected cycle adds up to so far, over the close of that cycle and all corrections since. */
@@ -20,21 +15,24 @@ interface MeterState {
 }
 
 /**
- * Lines for late usage, each on top of what its own cycle has been billed: the allowance that is left over there is used
+ * Lines for late usage, each on top of what its own part of its own cycle has been billed: the allowance that is left over there is used
  * first, and the price is that of the new total less that of the old one. So an allowance is granted once, and all lines
  * of a cycle add up to the price of what was used in it. An overage or amount may be negative.
  */
 export function planLateLines(inputs: TenantCloseInputs): CloseLine[] {
-  const byCycle = Map.groupBy(inputs.late, (late) => late.correctedCycle);
-  return [...byCycle.keys()].toSorted().flatMap((corrected) => {
-    const states = readStates(inputs, corrected);
-    const late = (byCycle.get(corrected) ?? []).toSorted((a, b) => (a.meterKey < b.meterKey ? -1 : 1));
+  const byPart = Map.groupBy(inputs.late, ({ correctedCycle, part }) => `${correctedCycle} ${partKey(part)}`);
+  return [...byPart.keys()].toSorted().flatMap((key) => {
+    const late = (byPart.get(key) ?? []).toSorted((a, b) => (a.meterKey < b.meterKey ? -1 : 1));
+    const [first] = late;
+    const states = first === undefined ? new Map<string, MeterState>() : readStates(inputs, first);
     return late.map((usage) => planLateLine(inputs.cycle, usage, { states, base: () => baseTerms(inputs, usage) }));
   });
 }
 
-function readStates(inputs: TenantCloseInputs, corrected: Cycle): Map<string, MeterState> {
-  const lines = inputs.stored.filter((line) => line.correctedCycle === corrected);
+function readStates(inputs: TenantCloseInputs, { correctedCycle, part }: LateUsage): Map<string, MeterState> {
+  const lines = inputs.stored.filter(
+    (line) => line.correctedCycle === correctedCycle && partKey(line.snapshot.part) === partKey(part),
+  );
   const states = new Map<string, MeterState>();
   for (const line of lines.toSorted((a, b) => (a.cycle < b.cycle ? -1 : 1))) {
     const known = states.get(line.meterKey);
@@ -48,20 +46,20 @@ function readStates(inputs: TenantCloseInputs, corrected: Cycle): Map<string, Me
 }
 
 function termsOfStored({ snapshot, currency }: StoredLine): MeterTerms {
-  const { events: _events, parts: _parts, meter_units: _units, corrects: _corrects, ...terms } = snapshot;
+  const { events: _events, parts: _parts, meter_units: _units, corrects: _corrects, ...rest } = snapshot;
+  const { level_micros: _level, ...terms } = rest;
   return { currency, snapshot: terms };
 }
 
-/** Terms for a meter without any line in the corrected cycle: the plan in force then, or none. */
-function baseTerms(inputs: TenantCloseInputs, { meterKey, correctedCycle }: LateUsage): MeterTerms {
-  const definition = inputs.meters.get(meterKey);
-  const plan: PlanVersion | undefined = inputs.earlierPlans.get(correctedCycle);
-  if (plan === undefined) return termsOf(inputs.plan, undefined, definition);
-  return termsOf(
-    plan,
-    plan.meters.find((meter) => meter.meterKey === meterKey),
-    definition,
-  );
+/** Terms for a meter without any line in the part: the plan in force then, or none if that part was closed without it. */
+function baseTerms(inputs: TenantCloseInputs, { meterKey, correctedCycle, part }: LateUsage): MeterTerms {
+  const meter = { meterKey, definition: inputs.meters.get(meterKey) };
+  const scope = { cycle: correctedCycle, part };
+  const then = inputs.earlierParts.get(correctedCycle)?.find((one) => partKey(one.part) === partKey(part));
+  if (then !== undefined) return termsOf(then.plan, meter, scope);
+  const now = inputs.parts.at(-1)?.plan;
+  if (now === undefined) throw new TenantCloseError("plan_missing", correctedCycle);
+  return termsOf({ ...now, meters: [] }, meter, scope);
 }
 
 function planLateLine(

@@ -2,6 +2,10 @@ import { z } from "zod";
 
 /** Grows with every new idempotency key; a new one is made only after a look-up found nothing. */
 const keyEpoch = z.int().min(0);
+/** How often an operator has sent a rejected charge again; absent before the first time. */
+const resends = z.int().min(1).exactOptional();
+/** Set by a resend: Stripe is looked at before anything is sent, however young the last call is. */
+const lookUpFirst = z.literal(true).exactOptional();
 
 /** Arguments of a meter event; `value` is a whole number as text, `timestamp` epoch seconds. */
 export const MeterEventPayload = z.strictObject({
@@ -10,6 +14,8 @@ export const MeterEventPayload = z.strictObject({
   customer: z.string(),
   value: z.string().regex(/^-?[0-9]{1,15}$/),
   timestamp: z.int(),
+  resends,
+  look_up_first: lookUpFirst,
 });
 /** See the schema. */
 export type MeterEventPayload = z.infer<typeof MeterEventPayload>;
@@ -23,6 +29,8 @@ export const InvoiceItemPayload = z.strictObject({
   description: z.string(),
   period_start: z.int(),
   period_end: z.int(),
+  resends,
+  look_up_first: lookUpFirst,
 });
 /** See the schema. */
 export type InvoiceItemPayload = z.infer<typeof InvoiceItemPayload>;

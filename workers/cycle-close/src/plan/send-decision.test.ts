@@ -11,10 +11,17 @@ const row = (change: Partial<SendState> = {}): SendState => ({
   keyEpoch: 0,
   attempts: 1,
   eventAtMs: null,
+  mustLookUp: false,
   ...change,
 });
 
 describe("sending", () => {
+  test("looks up first when an operator sends a charge again, however young its last call is", () => {
+    for (const intentAtMs of [null, NOW_MS, NOW_MS - 40 * HOUR_MS]) {
+      expect(decideSend(row({ intentAtMs, mustLookUp: true }), NOW_MS)).toEqual({ kind: "look_up" });
+    }
+  });
+
   test("goes ahead under its key while Stripe is sure to remember it, and looks up afterwards", () => {
     expect(decideSend(row(), NOW_MS)).toEqual({ kind: "send" });
     expect(decideSend(row({ intentAtMs: NOW_MS - 23 * HOUR_MS + 1 }), NOW_MS)).toEqual({ kind: "send" });

@@ -11,6 +11,8 @@ export interface SendState {
   keyEpoch: number;
   /** Attempts, the one under way included. */
   attempts: number;
+  /** An operator sends it again: an earlier call may have been taken after all. */
+  mustLookUp: boolean;
   /** Time of the meter event; null for an invoice item. */
   eventAtMs: number | null;
 }
@@ -47,6 +49,7 @@ const BACKOFF_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * H
  * An older one may have been taken by a Stripe that has forgotten the key, so it is looked up first.
  */
 export function decideSend(row: SendState, nowMs: number): SendDecision {
+  if (row.mustLookUp) return { kind: "look_up" };
   const isTooOld = row.eventAtMs !== null && nowMs - row.eventAtMs > EVENT_AGE_MS_MAX;
   if (row.intentAtMs === null) return isTooOld ? { kind: "reject", reason: TOO_OLD } : { kind: "send" };
   return isTooOld || nowMs - row.intentAtMs >= STRIPE_KEY_REUSE_MS_MAX ? { kind: "look_up" } : { kind: "send" };
@@ -71,6 +74,10 @@ export function decideAfterLookUp(row: SendState, finding: Finding, nowMs: numbe
 /** The idempotency key of an invoice item: the identifier, and from the second key on its number. */
 export const idempotencyKey = (row: Pick<SendState, "identifier" | "keyEpoch">): string =>
   row.keyEpoch === 0 ? row.identifier : `${row.identifier}-${row.keyEpoch}`;
+
+/** Stripe's identifier of a meter event: Stripe may have taken, and later refused, what was sent before a resend. */
+export const eventIdentifier = (identifier: string, resends: number | undefined): string =>
+  resends === undefined ? identifier : `${identifier}-r${resends}`;
 
 /** What a refused or unanswered call means for its row; `released` means that the whole run must stop sending. */
 export function decideFailure(row: SendState, failure: StripeFailure, nowMs: number): SendOutcome | SendStop {

@@ -34,6 +34,13 @@ export const LineSnapshot = z.strictObject({
     })
     .nullable(),
   note: z.enum(["meter_not_in_plan", "late_usage_not_priced"]).nullable(),
+  /**
+   * The part of its cycle that the line is about, as hours `[from, to)`, and where all parts of that cycle begin. Absent when
+   * the cycle has one part only; otherwise allowances are those of the part.
+   */
+  part: z.strictObject({ from: z.string(), to: z.string(), starts: z.array(z.string()) }).exactOptional(),
+  /** Largest or last value of the part, of which the quantity is the share by hours; absent where hours add up. */
+  level_micros: Micros.exactOptional(),
 });
 /** See the schema. */
 export type LineSnapshot = z.infer<typeof LineSnapshot>;

@@ -5,6 +5,7 @@ import { asc, sql, type SQL } from "drizzle-orm";
 import { STORED_LINES_MAX } from "../limits.ts";
 import type { CloseLine } from "../plan/close-line.ts";
 import { TenantCloseError } from "../plan/inputs.ts";
+import { partKey } from "../plan/line-part.ts";
 import { LineSnapshot } from "../plan/snapshot.ts";
 import { jsonArrays } from "./json-arrays.ts";
 
@@ -65,6 +66,7 @@ async function readLines(
     .orderBy(
       sql`${usageCycleTotals.correctedCycle} <> ${usageCycleTotals.cycle}`,
       asc(usageCycleTotals.correctedCycle),
+      asc(usageCycleTotals.part),
       asc(usageCycleTotals.meterKey),
     )
     .limit(limit);
@@ -82,6 +84,7 @@ export function insertLines(lines: readonly { tenantId: string; line: CloseLine 
     meter_key: line.meterKey,
     cycle: line.cycle,
     corrected_cycle: line.correctedCycle,
+    part: partKey(line.snapshot.part),
     qty: line.quantity.toString(),
     included: line.included.toString(),
     overage: line.overage.toString(),
@@ -91,9 +94,11 @@ export function insertLines(lines: readonly { tenantId: string; line: CloseLine 
     rollup_digest: line.digest,
   }));
   return jsonArrays(rows).map(
-    (json) => sql`INSERT INTO usage_cycle_totals (tenant_id, meter_key, cycle, corrected_cycle, qty, included, overage,
+    (
+      json,
+    ) => sql`INSERT INTO usage_cycle_totals (tenant_id, meter_key, cycle, corrected_cycle, part, qty, included, overage,
       amount_minor, currency, plan_snapshot_json, rollup_digest, closed_at)
-    SELECT value ->> 'tenant_id', value ->> 'meter_key', value ->> 'cycle', value ->> 'corrected_cycle',
+    SELECT value ->> 'tenant_id', value ->> 'meter_key', value ->> 'cycle', value ->> 'corrected_cycle', value ->> 'part',
       CAST(value ->> 'qty' AS INTEGER), CAST(value ->> 'included' AS INTEGER), CAST(value ->> 'overage' AS INTEGER),
       CAST(value ->> 'amount_minor' AS INTEGER), value ->> 'currency', value ->> 'plan_snapshot_json',
       value ->> 'rollup_digest', ${closedAt}

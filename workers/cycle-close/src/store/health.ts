@@ -6,6 +6,8 @@ import { ATTEMPTS_UNNOTICED_MAX } from "../limits.ts";
 export interface CloseHealth {
   rejected: number;
   stuck: number;
+  /** Charges to a customer's meter of which Stripe holds another sum. */
+  differing: number;
   /** As the newest run that ended found it. */
   withoutSubscription: number;
   open: number;
@@ -23,11 +25,12 @@ export async function readHealth(db: Database): Promise<CloseHealth> {
   const [row] = await db.all<CloseHealth>(sql`SELECT
       (SELECT count(*) FROM stripe_usage_outbox WHERE status = 'rejected' AND cycle IN (${recentCycles})) AS rejected,
       ${stuckRows} AS stuck,
+      (SELECT count(*) FROM stripe_usage_outbox WHERE sum_difference IS NOT NULL AND cycle IN (${recentCycles})) AS differing,
       coalesce((SELECT report_json ->> '$.without_subscription' FROM job_runs
         WHERE job = 'cycle-close' AND report_json IS NOT NULL ORDER BY started_at DESC LIMIT 1), 0) AS withoutSubscription,
       (SELECT count(*) FROM cycle_runs WHERE status <> 'closed') AS open,
       (SELECT count(*) FROM usage_objects WHERE status = 'quarantined') AS quarantined`);
-  return row ?? { rejected: 0, stuck: 0, withoutSubscription: 0, open: 0, quarantined: 0 };
+  return row ?? { rejected: 0, stuck: 0, differing: 0, withoutSubscription: 0, open: 0, quarantined: 0 };
 }
 
 /** Rows that wait to be sent. */

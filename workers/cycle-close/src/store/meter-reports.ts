@@ -32,14 +32,18 @@ export async function saveReportsThrough(db: Database, { receivedAt, eventId }: 
     WHERE cycle = (SELECT max(cycle) FROM cycle_runs)`);
 }
 
-/** Rows sent to a billing meter under these identifiers. */
-export function findSentRows(
-  db: Database,
-  identifiers: readonly string[],
-): Promise<Pick<OutboxRow, "tenantId" | "identifier" | "traceId" | "meterKey" | "cycle" | "correctedCycle">[]> {
-  return db.all(sql`SELECT tenant_id AS tenantId, identifier, trace_id AS traceId, meter_key AS meterKey, cycle,
+/** A row that was sent, and Stripe's identifier of the event. */
+export type SentEvent = { sentAs: string } & Pick<
+  OutboxRow,
+  "tenantId" | "identifier" | "traceId" | "meterKey" | "cycle" | "correctedCycle"
+>;
+
+/** Rows whose last call sent a billing meter one of these identifiers, each with it: a report may be about an earlier call. */
+export function findSentRows(db: Database, identifiers: readonly string[]): Promise<SentEvent[]> {
+  const named = identifiers.map((sent) => [sent, sent.replace(/-r[0-9]+$/, "")]);
+  return db.all(sql`SELECT value ->> 0 AS sentAs, tenant_id AS tenantId, identifier, trace_id AS traceId, meter_key AS meterKey, cycle,
       corrected_cycle AS correctedCycle
-    FROM stripe_usage_outbox
+    FROM json_each(${JSON.stringify(named)}) CROSS JOIN stripe_usage_outbox o ON o.identifier = value ->> 1
     WHERE mode = 'meter_event' AND status = 'sent'
-      AND identifier IN (SELECT value FROM json_each(${JSON.stringify(identifiers)}))`);
+      AND o.identifier || coalesce('-r' || (payload_json ->> '$.resends'), '') = value ->> 0`);
 }

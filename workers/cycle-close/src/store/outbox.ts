@@ -4,6 +4,7 @@ import { type Cycle, formatInstant, parseInstant } from "@prego/core/period";
 import { stripeUsageOutbox } from "@prego/core/schema";
 import { commit, type Database, requireChanged, type TraceEvent } from "@prego/core/store";
 import { and, asc, eq, lte, type SQL, sql } from "drizzle-orm";
+import { SUM_DELAY_MS } from "../limits.ts";
 import type { Charge } from "../plan/charges.ts";
 import { InvoiceItemPayload, MeterEventPayload } from "../plan/outbox-payload.ts";
 import { appendAuditRows, appendTraceRows } from "./append-rows.ts";
@@ -18,6 +19,8 @@ export type OutboxRow = {
   meterKey: string;
   cycle: Cycle;
   correctedCycle: Cycle;
+  /** First hour of the part of the corrected cycle; empty when it has one part only. */
+  part: string;
   identifier: string;
   attempts: number;
   intentAtMs: number | null;
@@ -25,12 +28,13 @@ export type OutboxRow = {
   traceId: string | null;
 } & ({ mode: "meter_event"; payload: MeterEventPayload } | { mode: "invoice_item"; payload: InvoiceItemPayload });
 
-const { tenantId, meterKey, cycle, correctedCycle, mode, identifier, payloadJson, traceId } = stripeUsageOutbox;
+const { tenantId, meterKey, cycle, correctedCycle, part, mode, identifier, payloadJson, traceId } = stripeUsageOutbox;
 const COLUMNS = {
   tenantId,
   meterKey,
   cycle,
   correctedCycle,
+  part,
   mode,
   identifier,
   payloadJson,
@@ -41,7 +45,9 @@ const COLUMNS = {
 };
 
 type StoredRow = {
-  [K in "tenantId" | "meterKey" | "cycle" | "correctedCycle" | "identifier" | "payloadJson" | "createdAt"]: string;
+  [
+    K in "tenantId" | "meterKey" | "cycle" | "correctedCycle" | "part" | "identifier" | "payloadJson" | "createdAt"
+  ]: string;
 } & { mode: OutboxRow["mode"]; attempts: number; intentAt: string | null; traceId: string | null };
 
 /** A charge to be stored: whose it is, and the trace it belongs to. */
@@ -56,9 +62,9 @@ export function insertCharges(charges: readonly NewCharge[], nowMs: number): SQL
   const now = formatInstant(nowMs);
   const rows = charges.map(({ charge, ...of }) => ({ ...of, ...charge, payload: JSON.stringify(charge.payload) }));
   return jsonArrays(rows).map(
-    (json) => sql`INSERT INTO stripe_usage_outbox (tenant_id, meter_key, cycle, corrected_cycle, mode, identifier,
+    (json) => sql`INSERT INTO stripe_usage_outbox (tenant_id, meter_key, cycle, corrected_cycle, part, mode, identifier,
       payload_json, status, next_attempt_at, trace_id, created_at, updated_at)
-    SELECT value ->> 'tenantId', value ->> 'meterKey', value ->> 'cycle', value ->> 'correctedCycle', value ->> 'mode',
+    SELECT value ->> 'tenantId', value ->> 'meterKey', value ->> 'cycle', value ->> 'correctedCycle', value ->> 'part', value ->> 'mode',
       value ->> 'identifier', value ->> 'payload', 'pending', ${now}, value ->> 'traceId', ${now}, ${now}
     FROM json_each(${json})`,
   );
@@ -84,6 +90,7 @@ export function listChargesOf(db: Database, tenant: string, ofCycle: Cycle) {
     .select({
       meterKey,
       correctedCycle,
+      part,
       mode,
       identifier,
       payloadJson,
@@ -95,7 +102,7 @@ export function listChargesOf(db: Database, tenant: string, ofCycle: Cycle) {
     })
     .from(stripeUsageOutbox)
     .where(and(eq(tenantId, tenant), eq(cycle, ofCycle)))
-    .orderBy(asc(correctedCycle), asc(meterKey))
+    .orderBy(asc(correctedCycle), asc(part), asc(meterKey))
     .limit(1_000);
 }
 
@@ -143,7 +150,8 @@ export async function claimRows(
 export async function renewIntent(db: Database, row: OutboxRow, nowMs: number): Promise<boolean> {
   const renewed = await db.all(sql`UPDATE stripe_usage_outbox
     SET intent_at = ${formatInstant(nowMs)}, updated_at = ${formatInstant(nowMs)},
-      payload_json = json_set(payload_json, '$.key_epoch', CAST(${row.payload.key_epoch + 1} AS INTEGER))
+      payload_json = json_set(json_remove(payload_json, '$.look_up_first'),
+        '$.key_epoch', CAST(${row.payload.key_epoch + 1} AS INTEGER))
     WHERE identifier = ${row.identifier} AND status = 'pending' AND attempts = CAST(${row.attempts} AS INTEGER)
       AND payload_json ->> '$.key_epoch' = CAST(${row.payload.key_epoch} AS INTEGER)
     RETURNING identifier`);
@@ -187,7 +195,10 @@ export async function recordResults(
   const update = sql`UPDATE stripe_usage_outbox AS o
     SET status = r.value ->> 'status', stripe_id = r.value ->> 'stripe_id', error = r.value ->> 'error',
       attempts = CAST(r.value ->> 'attempts' AS INTEGER), next_attempt_at = r.value ->> 'next',
-      intent_at = iif(r.value ->> 'untried' = 1, NULL, o.intent_at), updated_at = ${formatInstant(record.nowMs)}
+      intent_at = iif(r.value ->> 'untried' = 1, NULL, o.intent_at),
+      compare_after = iif(r.value ->> 'status' = 'sent' AND o.mode = 'meter_event', ${formatInstant(
+        record.nowMs + SUM_DELAY_MS,
+      )}, NULL), updated_at = ${formatInstant(record.nowMs)}
     FROM json_each(${JSON.stringify(rows)}) AS r
     WHERE o.identifier = r.value ->> 'identifier' AND o.status = 'pending'
       AND o.attempts = CAST(r.value ->> 'claimed' AS INTEGER)`;
@@ -203,6 +214,24 @@ export function rejectSentRow(
   const update = sql`UPDATE stripe_usage_outbox
     SET status = 'rejected', error = ${row.reason.slice(0, 300)}, updated_at = ${formatInstant(record.nowMs)}
     WHERE identifier = ${row.identifier} AND status = 'sent'`;
+  return commitAll(db, update, { expected: 1, ...record });
+}
+
+/**
+ * Makes a rejected row pending again: due at once, looked up first, then sent under keys that no earlier call used. Attempts go
+ * on counting, so that a slow run cannot take the row for the one it claimed. False if it was changed meanwhile.
+ */
+export function resendRejectedRow(
+  db: Database,
+  row: { identifier: string; resends: number },
+  record: OutboxRecord,
+): Promise<boolean> {
+  const now = formatInstant(record.nowMs);
+  const update = sql`UPDATE stripe_usage_outbox
+    SET status = 'pending', next_attempt_at = ${now}, updated_at = ${now},
+      payload_json = json_set(payload_json, '$.resends', CAST(${row.resends + 1} AS INTEGER), '$.look_up_first', json('true'))
+    WHERE identifier = ${row.identifier} AND status = 'rejected'
+      AND coalesce(payload_json ->> '$.resends', 0) = CAST(${row.resends} AS INTEGER)`;
   return commitAll(db, update, { expected: 1, ...record });
 }
 

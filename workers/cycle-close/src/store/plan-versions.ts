@@ -1,39 +1,60 @@
-import { type Cycle, cycleBounds, formatInstant } from "@prego/core/period";
+import { parseInstant } from "@prego/core/period";
 import { Price } from "@prego/core/pricing";
 import { isCurrency, parseRate } from "@prego/core/money";
 import { exact, meters, planMeters, plans } from "@prego/core/schema";
 import type { Database } from "@prego/core/store";
-import { and, asc, desc, eq, lte } from "drizzle-orm";
-import { METERS_PER_TENANT_MAX } from "../limits.ts";
+import { and, asc, desc, eq } from "drizzle-orm";
+import { METERS_PER_TENANT_MAX, PLAN_VERSIONS_MAX } from "../limits.ts";
 import { type MeterDefinition, type PlanMeter, type PlanVersion, TenantCloseError } from "../plan/inputs.ts";
+import type { VersionStart } from "../plan/parts.ts";
 
 /** Plans and meters as one run sees them: each is read once. */
 export interface PlanBook {
-  /** The plan's newest version in force when the cycle began, else its oldest. */
-  planFor(planId: string, cycle: Cycle): Promise<PlanVersion>;
+  /** From when the versions of a plan apply. */
+  versionsOf(planId: string): Promise<readonly VersionStart[]>;
+  version(planId: string, version: number): Promise<PlanVersion>;
   meters(): Promise<ReadonlyMap<string, MeterDefinition>>;
 }
 
 /** Reads plans and meters, and remembers them, and plans that cannot be used; a failure of the storage is not remembered. */
 export function createPlanBook(db: Database): PlanBook {
-  const versions = new Map<string, Promise<PlanVersion>>();
   let definitions: Promise<ReadonlyMap<string, MeterDefinition>> | undefined;
-  return {
-    planFor: (planId, cycle) => {
-      const key = `${cycle} ${planId}`;
-      const known = versions.get(key) ?? readPlan(db, planId, cycle);
-      versions.set(key, known);
-      return known.catch((error: unknown) => {
-        if (!(error instanceof TenantCloseError)) versions.delete(key);
+  const once = <T>(read: (planId: string, version: number) => Promise<T>) => {
+    const known = new Map<string, Promise<T>>();
+    return (planId: string, version = 0): Promise<T> => {
+      const key = `${version} ${planId}`;
+      const value = known.get(key) ?? read(planId, version);
+      known.set(key, value);
+      return value.catch((error: unknown) => {
+        if (!(error instanceof TenantCloseError)) known.delete(key);
         throw error;
       });
-    },
+    };
+  };
+  return {
+    versionsOf: once((planId) => readVersions(db, planId)),
+    version: once((planId, version) => readPlan(db, planId, version)),
     meters: () =>
       (definitions ??= readMeters(db)).catch((error: unknown) => {
         definitions = undefined;
         throw error;
       }),
   };
+}
+
+async function readVersions(db: Database, planId: string): Promise<VersionStart[]> {
+  const rows = await db
+    .select({ version: plans.version, effectiveFrom: plans.effectiveFrom })
+    .from(plans)
+    .where(eq(plans.planId, planId))
+    .orderBy(desc(plans.version))
+    .limit(PLAN_VERSIONS_MAX);
+  if (rows.length === 0) throw new TenantCloseError("plan_missing", planId);
+  return rows.map(({ version, effectiveFrom }) => {
+    const effectiveFromMs = parseInstant(effectiveFrom);
+    if (effectiveFromMs === undefined) throw new TenantCloseError("plan_invalid", `${planId} version ${version}`);
+    return { version, effectiveFromMs };
+  });
 }
 
 async function readMeters(db: Database): Promise<ReadonlyMap<string, MeterDefinition>> {
@@ -44,22 +65,17 @@ async function readMeters(db: Database): Promise<ReadonlyMap<string, MeterDefini
   return new Map(rows.map(({ meterKey, ...definition }) => [meterKey, definition]));
 }
 
-async function readPlan(db: Database, planId: string, cycle: Cycle): Promise<PlanVersion> {
-  const columns = {
-    planId: plans.planId,
-    version: plans.version,
-    currency: plans.currency,
-    billingMode: plans.billingMode,
-    poolIncluded: plans.poolIncluded,
-  };
-  const beginsBy = lte(plans.effectiveFrom, formatInstant(cycleBounds(cycle).startMs));
-  const inForce = db
-    .select(columns)
+async function readPlan(db: Database, planId: string, version: number): Promise<PlanVersion> {
+  const [plan] = await db
+    .select({
+      planId: plans.planId,
+      version: plans.version,
+      currency: plans.currency,
+      billingMode: plans.billingMode,
+      poolIncluded: plans.poolIncluded,
+    })
     .from(plans)
-    .where(and(eq(plans.planId, planId), beginsBy));
-  const [newest] = await inForce.orderBy(desc(plans.version)).limit(1);
-  const ofPlan = db.select(columns).from(plans).where(eq(plans.planId, planId));
-  const plan = newest ?? (await ofPlan.orderBy(asc(plans.version)).limit(1))[0];
+    .where(and(eq(plans.planId, planId), eq(plans.version, version)));
   if (plan === undefined) throw new TenantCloseError("plan_missing", planId);
   if (!isCurrency(plan.currency)) throw new TenantCloseError("plan_invalid", `${planId} currency`);
   return { ...plan, meters: await readPlanMeters(db, plan) };

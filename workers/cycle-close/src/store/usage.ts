@@ -1,57 +1,72 @@
 import { sha256Hex } from "@prego/core/auth";
-import { type Cycle, cycleBounds, hourOf } from "@prego/core/period";
+import { type Cycle, cycleBounds, hourOf, type PeriodBounds } from "@prego/core/period";
 import type { Database } from "@prego/core/store";
 import { type SQL, sql } from "drizzle-orm";
 import { LATE_ROWS_PER_TENANT_MAX, METERS_PER_TENANT_MAX } from "../limits.ts";
 import type { LateUsage, MeterUsage } from "../plan/inputs.ts";
+import { type LinePart, partKey } from "../plan/line-part.ts";
 
 interface UsageRow {
   tenantId: string;
+  part: number;
   meterKey: string;
-  /** JSON: sum, events and largest quantity as text, and the hours; nulls where the cycle has none. */
+  /** JSON: sum, events and largest quantity as text, and the hours; nulls where the part has none. */
   sums: string;
   lastQty: string | null;
 }
 
-/** Rollups of a tenant in a cycle, combined per meter, and a mark that changes when any of them does. */
+/** Rollups of a tenant in a cycle, combined per part and meter, and a mark that changes when any of them does. */
 export interface TenantUsage {
-  usage: MeterUsage[];
+  /** One list per part. */
+  usage: MeterUsage[][];
   mark: string;
 }
 
+/** Whose usage is read: stretches of whole hours that make up the cycle. */
+export interface UsageParts {
+  tenantId: string;
+  parts: readonly PeriodBounds[];
+}
+
 /**
- * Reads a cycle of some tenants, one row per tenant and meter; undefined when several tenants have too many of them to be
- * read at once. The digest is SHA-256 over the hours in order, each `hour,qty,events,min,max,last` in micro-units with `-`
- * for null, joined by line feeds.
+ * Reads a cycle of some tenants, one row per tenant, part and meter; undefined when several tenants have too many of them to be
+ * read at once. The digest is SHA-256 over the part's hours in order, each `hour,qty,events,min,max,last` in micro-units with
+ * `-` for null, joined by line feeds.
  */
 export async function readUsage(
   db: Database,
-  tenantIds: readonly string[],
-  cycle: Cycle,
+  tenants: readonly UsageParts[],
 ): Promise<Map<string, TenantUsage> | undefined> {
-  const metersMax = tenantIds.length > 1 ? METERS_PER_TENANT_MAX + 1 : -1;
-  const rows = await db.all<UsageRow>(sql`WITH RECURSIVE seen (tenant_id, meter_key) AS (
-      SELECT t.value, (SELECT min(meter_key) FROM usage_rollups WHERE tenant_id = t.value)
-      FROM json_each(${JSON.stringify(tenantIds)}) t
+  const metersMax = tenants.length > 1 ? METERS_PER_TENANT_MAX + 1 : -1;
+  const wanted = tenants.map(({ tenantId, parts }) => [
+    tenantId,
+    parts.map(({ startMs, endMs }) => [hourOf(startMs), hourOf(endMs)]),
+  ]);
+  const isOfPart = sql`r.tenant_id = seen.tenant_id AND r.meter_key = seen.meter_key
+    AND r.hour >= p.value ->> 0 AND r.hour < p.value ->> 1`;
+  const rows = await db.all<UsageRow>(sql`WITH RECURSIVE seen (tenant_id, parts, meter_key) AS (
+      SELECT t.value ->> 0, t.value -> 1, (SELECT min(meter_key) FROM usage_rollups WHERE tenant_id = t.value ->> 0)
+      FROM json_each(${JSON.stringify(wanted)}) t
       UNION ALL
-      SELECT tenant_id, ${nextMeter(sql`seen.tenant_id`)} FROM seen WHERE meter_key IS NOT NULL),
-    used AS MATERIALIZED (SELECT tenant_id, meter_key, (SELECT
+      SELECT tenant_id, parts, ${nextMeter(sql`seen.tenant_id`)} FROM seen WHERE meter_key IS NOT NULL),
+    used AS MATERIALIZED (SELECT tenant_id, p.key AS part, meter_key, (SELECT
         json_array(CAST(sum(r.qty) AS TEXT), CAST(sum(r.events) AS TEXT), CAST(max(r.max_qty) AS TEXT),
           group_concat(r.hour || ',' || r.qty || ',' || r.events || ',' || coalesce(r.min_qty, '-') || ',' ||
             coalesce(r.max_qty, '-') || ',' || coalesce(r.last_qty, '-'), char(10) ORDER BY r.hour))
-        FROM usage_rollups r WHERE ${isOfMeter(sql`seen.tenant_id`, cycle)}) AS sums,
+        FROM usage_rollups r WHERE ${isOfPart}) AS sums,
       (SELECT CAST(r.last_qty AS TEXT) FROM usage_rollups r
-        WHERE ${isOfMeter(sql`seen.tenant_id`, cycle)} AND r.last_qty IS NOT NULL ORDER BY r.hour DESC LIMIT 1) AS lastQty
-      FROM seen WHERE meter_key IS NOT NULL ORDER BY tenant_id, meter_key LIMIT CAST(${metersMax} AS INTEGER))
-    SELECT tenant_id AS tenantId, meter_key AS meterKey, sums, lastQty FROM used`);
-  if (tenantIds.length > 1 && rows.length > METERS_PER_TENANT_MAX) return undefined;
-  const byTenant = new Map<string, TenantUsage>(tenantIds.map((tenantId) => [tenantId, { usage: [], mark: "" }]));
+        WHERE ${isOfPart} AND r.last_qty IS NOT NULL ORDER BY r.hour DESC LIMIT 1) AS lastQty
+      FROM seen CROSS JOIN json_each(seen.parts) p
+      WHERE meter_key IS NOT NULL ORDER BY tenant_id, part, meter_key LIMIT CAST(${metersMax} AS INTEGER))
+    SELECT tenant_id AS tenantId, part, meter_key AS meterKey, sums, lastQty FROM used`);
+  if (tenants.length > 1 && rows.length > METERS_PER_TENANT_MAX) return undefined;
+  const byTenant = new Map<string, TenantUsage>(
+    tenants.map(({ tenantId, parts }) => [tenantId, { usage: parts.map(() => []), mark: "" }]),
+  );
   for (const row of rows) {
     const [qty, events, maxQty, hours] = JSON.parse(row.sums) as [string | null, string, string | null, string];
-    const usage = byTenant.get(row.tenantId);
-    if (qty === null || usage === undefined) continue;
-    usage.mark += `${usage.mark === "" ? "" : " "}${row.meterKey}=${qty}/${events}`;
-    usage.usage.push({
+    if (qty === null) continue;
+    byTenant.get(row.tenantId)?.usage[row.part]?.push({
       meterKey: row.meterKey,
       qty: BigInt(qty),
       events: BigInt(events),
@@ -60,7 +75,17 @@ export async function readUsage(
       digest: await sha256Hex(hours),
     });
   }
+  for (const one of byTenant.values()) one.mark = markOf(one.usage.flat());
   return byTenant;
+}
+
+/** The cycle's sums by meter. Parts are read together or not: every change adds events, so a mark that still holds says so. */
+function markOf(usage: readonly MeterUsage[]): string {
+  const byMeter = [...Map.groupBy(usage, ({ meterKey }) => meterKey)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const sum = (values: readonly bigint[]): bigint => values.reduce((left, right) => left + right, 0n);
+  return byMeter
+    .map(([key, of]) => `${key}=${sum(of.map(({ qty }) => qty))}/${sum(of.map(({ events }) => events))}`)
+    .join(" ");
 }
 
 /** True in SQL while every tenant's rollups still add up to its mark, given as JSON pairs of tenant and mark. */
@@ -113,21 +138,25 @@ export async function listLateRows(
   return rows.length > LATE_ROWS_PER_TENANT_MAX ? undefined : rows;
 }
 
-/** Adds up late rows per corrected cycle and meter; the digest is SHA-256 over `r2_key,qty,events` lines in order. */
-export async function combineLateRows(rows: readonly LateRow[]): Promise<LateUsage[]> {
-  const groups = Map.groupBy(rows, ({ correctedCycle, meterKey }) => `${correctedCycle} ${meterKey}`);
+/** Adds up late rows per corrected cycle, part and meter; the digest is SHA-256 over `r2_key,qty,events` lines in order. */
+export async function combineLateRows(
+  rows: readonly LateRow[],
+  partOf: (row: LateRow) => LinePart,
+): Promise<LateUsage[]> {
+  const groups = Map.groupBy(rows, (row) => `${row.correctedCycle} ${partKey(partOf(row))} ${row.meterKey}`);
   return Promise.all(
     [...groups.values()].flatMap((group) => {
       const [first] = group;
-      return first === undefined ? [] : [combineGroup(first, group)];
+      return first === undefined ? [] : [combineGroup(first, group, partOf(first))];
     }),
   );
 }
 
-async function combineGroup(first: LateRow, group: readonly LateRow[]): Promise<LateUsage> {
+async function combineGroup(first: LateRow, group: readonly LateRow[], part: LinePart): Promise<LateUsage> {
   return {
     meterKey: first.meterKey,
     correctedCycle: first.correctedCycle,
+    part,
     qty: group.reduce((sum, row) => sum + BigInt(row.qty), 0n),
     events: group.reduce((sum, row) => sum + BigInt(row.events), 0n),
     digest: await sha256Hex(group.map(({ r2Key, qty, events }) => `${r2Key},${qty},${events}`).join("\n")),

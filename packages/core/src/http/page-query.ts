@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { decodeCursor, type CursorFilter } from "@prego/core/cursor";
-import { PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX } from "@prego/core/limits";
-import { ProblemError } from "@prego/core/problem";
+import { decodeCursor, type CursorFilter } from "../cursor.ts";
+import { PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX } from "../limits.ts";
+import { ProblemError } from "../problem.ts";
 
 /** `limit` and `cursor` of a list, for the query schema of its route. */
 export const PAGE_QUERY = {
