@@ -17,6 +17,47 @@ export interface InvoiceInit {
   readonly customerEmail: string | null;
 }
 
+/** Fields of features that the emulator does not offer. */
+const unusedOfInvoice = {
+  account_country: "US",
+  account_name: "Emulator",
+  account_tax_ids: null,
+  amount_shipping: 0,
+  application: null,
+  automatic_tax: { disabled_reason: null, enabled: false, liability: null, provider: null, status: null },
+  automatically_finalizes_at: null,
+  custom_fields: null,
+  customer_address: null,
+  customer_name: null,
+  customer_phone: null,
+  customer_shipping: null,
+  customer_tax_exempt: "none",
+  customer_tax_ids: [] as never[],
+  default_payment_method: null,
+  default_source: null,
+  default_tax_rates: [] as never[],
+  discounts: [] as never[],
+  effective_at: null,
+  footer: null,
+  from_invoice: null,
+  issuer: { type: "self" },
+  last_finalization_error: null,
+  latest_revision: null,
+  on_behalf_of: null,
+  payment_settings: { default_mandate: null, payment_method_options: null, payment_method_types: null },
+  post_payment_credit_notes_amount: 0,
+  pre_payment_credit_notes_amount: 0,
+  receipt_number: null,
+  rendering: null,
+  shipping_cost: null,
+  shipping_details: null,
+  statement_descriptor: null,
+  test_clock: null,
+  total_discount_amounts: [] as never[],
+  total_pretax_credit_amounts: [] as never[],
+  total_taxes: [] as never[],
+} satisfies Wire<Stripe.Invoice>;
+
 export function createInvoiceObject(context: EmulatorContext, init: InvoiceInit) {
   const { id, subscription } = init;
   const now = context.nowSeconds();
@@ -29,6 +70,7 @@ export function createInvoiceObject(context: EmulatorContext, init: InvoiceInit)
   return {
     id,
     object: "invoice",
+    ...unusedOfInvoice,
     amount_due: total,
     amount_overpaid: 0,
     amount_paid: 0,
@@ -47,7 +89,7 @@ export function createInvoiceObject(context: EmulatorContext, init: InvoiceInit)
     due_date: null,
     ending_balance: null,
     hosted_invoice_url: null,
-    lines: { object: "list", data: lines, has_more: false, total_count: lines.length, url: `/v1/invoices/${id}/lines` },
+    lines: { object: "list", data: lines, has_more: false, url: `/v1/invoices/${id}/lines` },
     livemode: false,
     metadata: {} as Metadata,
     next_payment_attempt: null as number | null,
@@ -68,10 +110,14 @@ export function createInvoiceObject(context: EmulatorContext, init: InvoiceInit)
       voided_at: null as number | null,
     },
     subtotal: total,
+    subtotal_excluding_tax: total,
     total,
+    total_excluding_tax: total,
     webhooks_delivered_at: null,
   } satisfies Wire<Stripe.Invoice>;
 }
+
+const noProration = { proration: false, proration_details: null };
 
 function createItemLine(
   context: EmulatorContext,
@@ -87,10 +133,21 @@ function createItemLine(
     description: item.price.nickname,
     metadata: {},
     period: { end: item.current_period_end, start: item.current_period_start },
+    pricing: {
+      price_details: { price: item.price.id, product: item.price.product },
+      type: "price_details",
+      unit_amount_decimal: item.price.unit_amount_decimal,
+    },
     quantity,
+    subscription: item.subscription,
     parent: {
       invoice_item_details: null,
-      subscription_item_details: { invoice_item: null, subscription: item.subscription, subscription_item: item.id },
+      subscription_item_details: {
+        ...noProration,
+        invoice_item: null,
+        subscription: item.subscription,
+        subscription_item: item.id,
+      },
       type: "subscription_item_details",
     },
   });
@@ -103,9 +160,12 @@ function createPendingLine(context: EmulatorContext, invoice: string, item: Invo
     description: item.description,
     metadata: item.metadata,
     period: item.period,
+    pricing: item.pricing,
     quantity: item.quantity,
+    subscription: item.parent?.subscription_details.subscription ?? null,
     parent: {
       invoice_item_details: {
+        ...noProration,
         invoice_item: item.id,
         subscription: item.parent?.subscription_details.subscription ?? null,
       },
@@ -121,7 +181,9 @@ interface LineInit {
   readonly description: string | null;
   readonly metadata: Metadata;
   readonly period: { readonly end: number; readonly start: number };
+  readonly pricing: object | null;
   readonly quantity: number;
+  readonly subscription: string | null;
   readonly parent: object;
 }
 
@@ -129,11 +191,15 @@ function createLine(context: EmulatorContext, invoice: string, init: LineInit) {
   return {
     id: context.createId("il"),
     object: "line_item",
+    discount_amounts: [] as never[],
     discountable: true,
     discounts: [] as string[],
     invoice,
     livemode: false,
+    pretax_credit_amounts: [] as never[],
+    quantity_decimal: String(init.quantity),
     subtotal: init.amount,
+    taxes: [] as never[],
     ...init,
   } satisfies Wire<Stripe.InvoiceLineItem>;
 }

@@ -98,6 +98,7 @@ function readRecurring(context: EmulatorContext, params: Params) {
     interval,
     interval_count: params.integer("interval_count") ?? 1,
     meter,
+    trial_period_days: null,
     usage_type: params.choice("usage_type", ["licensed", "metered"]) ?? "licensed",
   } satisfies Wire<NonNullable<Stripe.Price["recurring"]>>;
 }
