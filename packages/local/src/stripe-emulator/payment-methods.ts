@@ -87,6 +87,6 @@ function detachPaymentMethod(context: EmulatorContext, id: string): PaymentMetho
 
 function findPaymentMethod(context: EmulatorContext, id: string): PaymentMethodObject {
   const method = context.state.paymentMethods.get(id);
-  if (method === undefined) throw createMissingResource("payment_method", id);
+  if (method === undefined) throw createMissingResource("PaymentMethod", id);
   return method;
 }

@@ -49,23 +49,34 @@ export function createInvalidRequest(init: InvalidRequest): StripeFailure {
   return new StripeFailure({ status: 400, type: "invalid_request_error", ...init });
 }
 
+/** What Stripe calls the id in a path, where it does not call it `id`. */
+const pathParams: Readonly<Record<string, string>> = {
+  "checkout.session": "session",
+  invoice: "invoice",
+  PaymentMethod: "payment_method",
+  price: "price",
+};
+
 /** 404 for an id in the path, 400 for an id in a parameter, as Stripe does. */
 export function createMissingResource(kind: string, id: string, param?: string): StripeFailure {
   return createInvalidRequest({
     status: param === undefined ? 404 : 400,
     code: "resource_missing",
-    param: param ?? "id",
+    param: param ?? pathParams[kind] ?? "id",
     message: `No such ${kind}: '${id}'`,
     isSaved: true,
   });
 }
 
 export function createUnknownUrl(method: string, path: string): StripeFailure {
+  const slashAdvice =
+    "If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, " +
+    "make sure you passed a valid (non-empty) identifier in your code. ";
   return createInvalidRequest({
     status: 404,
     message:
-      `Unrecognized request URL (${method}: ${path}). If you are trying to list objects, remove the trailing slash. ` +
-      "If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code.",
+      `Unrecognized request URL (${method}: ${path}). ${path.endsWith("/") ? slashAdvice : ""}` +
+      "Please see https://stripe.com/docs or we can help at https://support.stripe.com/.",
   });
 }
 
