@@ -175,9 +175,10 @@ describe("the official SDK pointed at the local stack", () => {
       "limit",
       400,
     ],
-  ])("throws for %s what it throws with Stripe", async (_name, call, code, param, statusCode) => {
-    const rawType = "invalid_request_error";
-    expect(await refusalOf(call())).toEqual({ type: "StripeInvalidRequestError", rawType, code, param, statusCode });
+  ])("throws for %s what it throws with Stripe", async (_name, call, ...expected) => {
+    const { type, rawType, code, param, statusCode } = await refusalOf(call());
+    expect([type, rawType]).toEqual(["StripeInvalidRequestError", "invalid_request_error"]);
+    expect([code, param, statusCode]).toEqual(expected);
   });
 
   test("throws its authentication error for a wrong key", async () => {

@@ -89,12 +89,32 @@ export function createServerFailure(status: number): StripeFailure {
   });
 }
 
-export function createRateLimit(retryAfterSeconds: number): StripeFailure {
+/** What Stripe's `Stripe-Rate-Limited-Reason` says; a lock that was waited for in vain has a code of its own instead. */
+export type RateLimitReason =
+  | "global-rate"
+  | "global-concurrency"
+  | "endpoint-rate"
+  | "endpoint-concurrency"
+  | "resource-specific"
+  | "lock_timeout";
+
+export interface RateLimit {
+  readonly reason?: RateLimitReason;
+  /** Stripe promises no `Retry-After`, so there is none unless it is asked for. */
+  readonly retry_after_seconds?: number;
+}
+
+export function createRateLimit({ reason = "global-rate", retry_after_seconds: seconds }: RateLimit): StripeFailure {
+  const retryAfter = seconds === undefined ? {} : { "retry-after": String(seconds) };
+  if (reason === "lock_timeout") {
+    const message = "This object cannot be accessed right now because another API request is currently accessing it.";
+    return createInvalidRequest({ status: 429, code: reason, message, headers: retryAfter });
+  }
   return createInvalidRequest({
     status: 429,
     code: "rate_limit",
     message: "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits.",
-    headers: { "retry-after": String(retryAfterSeconds), "stripe-rate-limited-reason": "global-rate" },
+    headers: { ...retryAfter, "stripe-rate-limited-reason": reason },
   });
 }
 

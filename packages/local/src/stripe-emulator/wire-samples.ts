@@ -58,6 +58,6 @@ function nameType(answer: StripeObject): string {
     answer.object === "v2.core.event"
       ? thinTypeOf[String(answer["type"])]
       : (answer["deleted"] === true ? deletedTypeOf : typeOf)[answer.object];
-  if (known === undefined) throw new Error(`no type is known for ${answer.object} ${String(answer["type"] ?? "")}`);
+  if (known === undefined) throw new Error(`no type is known for ${JSON.stringify([answer.object, answer["type"]])}`);
   return known;
 }

@@ -29,6 +29,8 @@ beforeAll(async () => {
 });
 afterAll(() => account.server.close());
 
+const nameOf = (id: unknown): string => (typeof id === "string" ? id : "");
+
 /** Catalogue, checkout, subscription, invoice items and invoices, each read back and listed. */
 async function sellAndBill(stripe: Stripe): Promise<void> {
   const product = await stripe.products.create({
@@ -73,7 +75,7 @@ async function sellAndBill(stripe: Stripe): Promise<void> {
   const paid = await stripe.checkout.sessions.retrieve(session.id);
   await stripe.checkout.sessions.list();
   await stripe.checkout.sessions.listLineItems(session.id);
-  const customer = String(paid.customer);
+  const customer = nameOf(paid.customer);
   await stripe.customers.update(customer, { name: "N", phone: "1", description: "d" });
   await stripe.customers.list();
   await stripe.customers.listPaymentMethods(customer);
@@ -82,7 +84,7 @@ async function sellAndBill(stripe: Stripe): Promise<void> {
   const second = await stripe.subscriptions.create({ customer, items, trial_period_days: 7, description: "d" });
   await stripe.subscriptions.update(second.id, { cancel_at_period_end: true });
   await stripe.subscriptions.update(second.id, { pause_collection: { behavior: "void" } });
-  const subscription = String(paid.subscription);
+  const subscription = nameOf(paid.subscription);
   await stripe.invoiceItems.create({ customer, amount: 7, currency: "usd", description: "d" });
   await stripe.invoiceItems.create({
     customer,
@@ -132,7 +134,7 @@ async function reportUsage(stripe: Stripe): Promise<void> {
 async function endAll(stripe: Stripe): Promise<void> {
   const { data } = await stripe.subscriptions.list();
   for (const { id } of data) await stripe.subscriptions.cancel(id);
-  const customer = String(data[0]?.customer);
+  const customer = nameOf(data[0]?.customer);
   const method = (await stripe.customers.listPaymentMethods(customer)).data[0]?.id ?? "";
   await stripe.paymentMethods.detach(method);
   await stripe.customers.del(customer);
