@@ -64,7 +64,6 @@ const otherMethods = [
   ["POST", "/v1/checkout/sessions/cs_1"],
   ["POST", "/v1/events/evt_1"],
   ["POST", "/v1/invoiceitems/ii_1"],
-  ["POST", "/v1/invoices/in_1/pay"],
   ["POST", "/v1/invoices/in_1/send"],
   ["POST", "/v1/payment_methods"],
   ["POST", "/v1/payment_methods/pm_1/attach"],

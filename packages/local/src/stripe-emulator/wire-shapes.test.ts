@@ -102,6 +102,13 @@ async function sellAndBill(stripe: Stripe): Promise<void> {
   const pending = await stripe.invoiceItems.create({ customer, amount: 7, currency: "usd" });
   await stripe.invoiceItems.del(pending.id);
   await stripe.invoices.list({ expand: ["data.customer"] });
+  await stripe.invoiceItems.create({ customer, amount: 9, currency: "usd" });
+  const manual = await stripe.invoices.create({
+    customer,
+    pending_invoice_items_behavior: "include",
+    auto_advance: true,
+  });
+  await stripe.invoices.finalizeInvoice(manual.id);
   const open = (await stripe.invoices.list({ status: "open" })).data[0];
   if (open?.id !== undefined) await stripe.invoices.voidInvoice(open.id);
 }
