@@ -27,6 +27,8 @@ export const CLOCK_MARGIN_MS = 5 * 60 * 1_000;
 
 /** Outbox rows claimed and recorded together. */
 export const SENDS_PER_CHUNK = 20;
+/** Invoices for ended subscriptions that one run plans, and that it makes; the rest is for the next run. */
+export const INVOICES_PER_RUN_MAX = 50;
 /** Time for which a claimed row belongs to its run. */
 export const CLAIM_HOLD_MS = 5 * 60 * 1_000;
 /** Pages of 100 that a look-up reads before it says that it does not know. */

@@ -12,11 +12,16 @@ export interface CloseHealth {
   quarantined: number;
 }
 
-const recentCycles = sql`SELECT cycle FROM cycle_runs ORDER BY cycle DESC LIMIT 3`;
+/** The cycles that are looked after; older ones were a person's before. */
+export const recentCycles: SQL = sql`SELECT cycle FROM cycle_runs ORDER BY cycle DESC LIMIT 3`;
 
 // The word stands in the text, not in a parameter: only then does SQLite use the partial index.
 const stuckRows: SQL = sql`(SELECT count(*) FROM stripe_usage_outbox
   WHERE status = 'pending' AND attempts > CAST(${ATTEMPTS_UNNOTICED_MAX} AS INTEGER))`;
+
+/** Tenants whose subscription has ended; the words are those of the index. */
+export const endedTenants: SQL = sql`tenants_master t
+  WHERE t.subscription_status IN ('canceled', 'incomplete_expired') AND t.status NOT IN ('Purging', 'Purged')`;
 
 /** Reads them by index: `/health` is public and asked often. */
 export async function readHealth(db: Database): Promise<CloseHealth> {
@@ -37,13 +42,14 @@ export const countPendingRows = (db: Database): Promise<number> =>
 /** Rows that wait after more attempts than a short disturbance needs. */
 export const countStuckRows = (db: Database): Promise<number> => readCount(db, stuckRows);
 
-/** Invoice items of the newest cycles that no invoice of a subscription will collect, because it has ended. */
+/** Invoice items of the newest cycles that no invoice has taken up, and none of their subscription will: it has ended. */
 export const countWithoutSubscription = (db: Database): Promise<number> =>
   readCount(
     db,
-    sql`(SELECT count(*) FROM stripe_usage_outbox o JOIN tenants_master t ON t.tenant_id = o.tenant_id
-      WHERE o.mode = 'invoice_item' AND o.status IN ('pending', 'sent') AND o.cycle IN (${recentCycles})
-        AND t.subscription_status IN ('canceled', 'incomplete_expired'))`,
+    sql`(SELECT count(*) FROM stripe_usage_outbox o JOIN ${endedTenants} AND o.tenant_id = t.tenant_id
+      AND o.mode = 'invoice_item' AND o.status IN ('pending', 'sent') AND o.cycle IN (${recentCycles})
+      AND NOT EXISTS (SELECT 1 FROM stripe_invoice_outbox i WHERE i.tenant_id = t.tenant_id AND i.cycle = o.cycle
+        AND i.currency = o.payload_json ->> '$.currency' AND i.status IN ('sent', 'nothing_pending')))`,
   );
 
 async function readCount(db: Database, count: SQL): Promise<number> {
