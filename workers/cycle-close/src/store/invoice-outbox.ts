@@ -4,7 +4,7 @@ import { commit, type Database, requireChanged, type Statement } from "@prego/co
 import { sql } from "drizzle-orm";
 import { InvoicePayload } from "../plan/invoice-payload.ts";
 import { appendAuditRows, appendTraceRows } from "./append-rows.ts";
-import { endedTenants, recentCycles } from "./health.ts";
+import { endedCharges, recentCycles } from "./health.ts";
 import type { OutboxRecord } from "./outbox.ts";
 
 /** Charges that were sent as invoice items of a customer whose subscription has ended. */
@@ -37,7 +37,7 @@ export async function listEndedDebts(db: Database, limit: number): Promise<Ended
     SELECT t.tenant_id AS tenantId, o.cycle, o.payload_json ->> '$.currency' AS currency,
       o.payload_json ->> '$.customer' AS customer, t.stripe_subscription_id AS subscriptionId, t.trace_id AS traceId,
       json_group_array(o.identifier) AS charges
-    FROM stripe_usage_outbox o JOIN ${endedTenants} AND o.tenant_id = t.tenant_id
+    FROM ${endedCharges}
       AND o.mode = 'invoice_item' AND o.status = 'sent' AND o.cycle IN (${recentCycles})
       AND NOT EXISTS (SELECT 1 FROM stripe_usage_outbox p WHERE p.tenant_id = t.tenant_id AND p.cycle = o.cycle
         AND p.mode = 'invoice_item' AND p.status = 'pending')
