@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 /** The measurements, in the order in which they run. */
-export const MEASUREMENTS = ["ingest", "operations", "aggregation", "piled_up", "noisy_neighbour"] as const;
+export const MEASUREMENTS = ["ingest", "operations", "aggregation", "piled_up", "noisy_neighbour", "webhooks"] as const;
 
 /** One of {@link MEASUREMENTS}. */
 export type MeasurementName = (typeof MEASUREMENTS)[number];
