@@ -108,6 +108,27 @@ describe("the official SDK pointed at the local stack", () => {
     });
   });
 
+  test("ends a subscription and makes another one for the customer: the tenant comes back with it", async () => {
+    const { DB } = await stack.bindings();
+    const find = () =>
+      DB.prepare("SELECT * FROM tenants_master WHERE slug = 'sdk-studio'").first<Record<string, string | null>>();
+    const before = await find();
+    const customer = before?.["stripe_customer_id"] ?? "";
+    const first = await stripe.subscriptions.retrieve(before?.["stripe_subscription_id"] ?? "");
+    await stripe.subscriptions.cancel(first.id);
+    expect((await emulator.deliverPending()).failed).toBe(0);
+    expect(await find()).toMatchObject({ status: "Pending_Deletion", purge_after: expect.any(String) });
+    const price = first.items.data[0]?.price.id ?? "";
+    const next = await stripe.subscriptions.create({ customer, items: [{ price }] });
+    expect((await emulator.deliverPending()).failed).toBe(0);
+    expect(await find()).toMatchObject({
+      status: "Provisioning",
+      purge_after: null,
+      stripe_subscription_id: next.id,
+      subscription_status: "active",
+    });
+  });
+
   test("sends usage and charges, and reads both back", async () => {
     const customer = (await stripe.customers.create({ email: "grace@x.example" })).id;
     const { data } = await stripe.billing.meters.list({ status: "active" });

@@ -91,12 +91,22 @@ async function readSubscriptionState(
 ): Promise<StripeState> {
   const [subscriptions, tenants] = await db.batch([
     db.select().from(stripeSubscriptions).where(eq(stripeSubscriptions.subscriptionId, subscription.id)),
-    db.select().from(tenantsMaster).where(eq(tenantsMaster.stripeSubscriptionId, subscription.id)),
+    db
+      .select()
+      .from(tenantsMaster)
+      .where(
+        or(
+          eq(tenantsMaster.stripeSubscriptionId, subscription.id),
+          eq(tenantsMaster.stripeCustomerId, subscription.customerId),
+        ),
+      ),
   ]);
-  const [tenant] = tenants;
+  const tenant = tenants.find(({ stripeSubscriptionId: id }) => id === subscription.id);
+  const customerTenant = tenants.find(({ stripeCustomerId: id }) => id === subscription.customerId);
+  const follower = tenant ?? customerTenant;
   const prices = [subscription.priceId, asked.get(subscription.id)?.priceId, subscriptions[0]?.priceId];
-  const surroundings = await readSurroundings(db, { tenant, region: tenant?.region, prices, nowMs });
-  return { ...NOTHING, subscription: subscriptions[0], tenant, ...surroundings };
+  const surroundings = await readSurroundings(db, { tenant: follower, region: follower?.region, prices, nowMs });
+  return { ...NOTHING, subscription: subscriptions[0], tenant, customerTenant, ...surroundings };
 }
 
 async function readSurroundings(
