@@ -23,7 +23,7 @@ describe("the registry of tenant data", () => {
   });
 
   test("keeps money under a pseudonym and erases what is behind it", () => {
-    expect(namesOf("pseudonymise")).toEqual(["stripe_usage_outbox", "usage_cycle_totals"]);
+    expect(namesOf("pseudonymise")).toEqual(["stripe_usage_outbox", "stripe_invoice_outbox", "usage_cycle_totals"]);
     expect(namesOf("erase")).toEqual(
       expect.arrayContaining(["usage_rollups", "usage_objects", "audit_details", "funnel_events", "provision_jobs"]),
     );
@@ -35,7 +35,7 @@ describe("the registry of tenant data", () => {
 
   test("states a reason and a bounded time for everything that stays", () => {
     const kept = tables.flatMap(({ treatment }) => (treatment.kind === "erase" ? [] : [treatment.retention]));
-    expect(kept).toHaveLength(6);
+    expect(kept).toHaveLength(7);
     for (const { reason, years } of kept) {
       expect(reason.length).toBeGreaterThan(20);
       expect(years).toBeGreaterThan(0);

@@ -96,6 +96,19 @@ export const TENANT_TABLES = [
     },
   },
   {
+    table: "stripe_invoice_outbox",
+    tenantColumn: "tenant_id",
+    key: ["tenant_id", "cycle", "currency"],
+    phase: "data",
+    treatment: {
+      kind: "pseudonymise",
+      clear: { payload_json: "{}", error: null, trace_id: null },
+      derivedColumn: "identifier",
+      halt: { column: "status", from: "pending", to: "failed" },
+      retention: ACCOUNTING,
+    },
+  },
+  {
     table: "usage_cycle_totals",
     tenantColumn: "tenant_id",
     key: ["tenant_id", "meter_key", "cycle", "corrected_cycle", "part"],

@@ -8,6 +8,7 @@ import { measureIngest } from "./bench/figures/ingest.ts";
 import { measureNoisyNeighbour } from "./bench/figures/noisy-neighbour.ts";
 import { measureOperations } from "./bench/figures/operations.ts";
 import { measurePiledUp } from "./bench/figures/piled-up.ts";
+import { measureWebhooks } from "./bench/figures/webhooks.ts";
 import type { MeasuredUsage } from "./bench/measured-usage.ts";
 import { createScale, type Scale } from "./bench/scale.ts";
 
@@ -21,6 +22,7 @@ const MEASURE: Record<MeasurementName, (scale: Scale) => Promise<Measured>> = {
   piled_up: measurePiledUp,
   noisy_neighbour: measureNoisyNeighbour,
   close: measureClose,
+  webhooks: measureWebhooks,
 };
 
 /** Runs one measurement; one that breaks is a figure that is missed, and the others go on. */

@@ -39,6 +39,8 @@ export const CLOCK_MARGIN_MS = 5 * 60 * 1_000;
 export const SENDS_PER_CHUNK = 160;
 /** Calls under way at once, each for another customer: a Worker has six connections that wait for an answer. */
 export const SENDS_AT_ONCE = 6;
+/** Invoices for ended subscriptions that one run plans, and that it makes; the rest is for the next run. */
+export const INVOICES_PER_RUN_MAX = 50;
 /** Time for which a claimed row belongs to its run. */
 export const CLAIM_HOLD_MS = 5 * 60 * 1_000;
 /** Pages of 100 that a look-up reads before it says that it does not know. */

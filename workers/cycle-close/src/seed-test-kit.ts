@@ -13,6 +13,7 @@ export async function restoreRows(kept: readonly string[]): Promise<void> {
   const tables = [
     "usage_cycle_totals",
     "stripe_usage_outbox",
+    "stripe_invoice_outbox",
     "cycle_runs",
     "usage_adjustments",
     "usage_rollups",

@@ -229,9 +229,10 @@ describe("sending", () => {
     expect(world.stripe.calls).toEqual([]);
   });
 
-  test.each(["canceled", "incomplete_expired"])("counts invoice items of a subscription that is %s", async (status) => {
+  test.each(["canceled", "incomplete_expired"])("counts items without invoice of one that is %s", async (status) => {
     const world = createWorld();
     await seedFleet(2);
+    world.stripe.fault = (path) => (path === "POST /v1/invoices" ? "before" : undefined);
     await execute("UPDATE tenants_master SET subscription_status = 'active'");
     await execute("UPDATE tenants_master SET subscription_status = ? WHERE tenant_id = 't0'", status);
     const response = await send(world, "/cycle-close", { method: "POST" });

@@ -1,3 +1,5 @@
+import { createFakeInvoices, type FakeInvoice } from "./invoice-test-kit.ts";
+
 /** The part of Stripe that cycle-close calls, at the network boundary, with Stripe's memory: 24 hours. */
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -23,6 +25,8 @@ export interface FakeInvoiceItem {
   created: number;
   period: { start: number; end: number };
   metadata: Record<string, string>;
+  /** The invoice that took it. */
+  invoice?: string;
 }
 
 export interface FakeMeterEvent {
@@ -38,6 +42,7 @@ export interface FakeStripe {
   fetch: typeof fetch;
   items: FakeInvoiceItem[];
   events: FakeMeterEvent[];
+  invoices: FakeInvoice[];
   /** Paths of all calls, in order. */
   calls: string[];
   /** Asked before each call; an answer makes the call go wrong. */
@@ -49,9 +54,12 @@ export interface FakeStripe {
 export function createFakeStripe(now: () => number): FakeStripe {
   const saved = new Map<string, { answer: Answer; atMs: number; params: string }>();
   const inFlight = new Map<string, number>();
+  const items: FakeInvoiceItem[] = [];
+  const invoicing = createFakeInvoices(now, items);
   const stripe: FakeStripe = {
-    items: [],
+    items,
     events: [],
+    invoices: invoicing.invoices,
     calls: [],
     fault: () => undefined,
     overlap: 0,
@@ -107,8 +115,11 @@ export function createFakeStripe(now: () => number): FakeStripe {
           status: 200,
           body: list([{ id: "mtr_1", event_name: "api_calls", default_aggregation: { formula: "sum" } }]),
         };
-      default:
+      default: {
+        const body = invoicing.answer(path, params);
+        if (body !== undefined) return { status: 200, body };
         return url.pathname.endsWith("/event_summaries") ? summarize(params) : { status: 404, body: error("unknown") };
+      }
     }
   }
 
@@ -133,7 +144,12 @@ export function createFakeStripe(now: () => number): FakeStripe {
 
   function listItems(params: URLSearchParams): Answer {
     const since = Number(params.get("created[gte]") ?? 0);
-    const mine = stripe.items.filter((item) => item.customer === params.get("customer") && item.created >= since);
+    const mine = stripe.items.filter(
+      (item) =>
+        item.customer === params.get("customer") &&
+        item.created >= since &&
+        (params.get("pending") !== "true" || item.invoice === undefined),
+    );
     const newestFirst = mine.toReversed();
     const from = newestFirst.findIndex((item) => item.id === params.get("starting_after")) + 1;
     const page = newestFirst.slice(from, from + Number(params.get("limit") ?? 10));

@@ -112,6 +112,7 @@ describe("a purge", () => {
       ["usage_adjustments", 1],
       ["usage_objects", 2],
       ["stripe_usage_outbox", 1],
+      ["stripe_invoice_outbox", 1],
       ["usage_cycle_totals", 1],
       ["stripe_events", 1],
       ["stripe_subscriptions", 1],
@@ -127,6 +128,7 @@ describe("a purge", () => {
     }
     expect(certificate.retained.map(({ store, rows }) => [store, rows])).toEqual([
       ["stripe_usage_outbox", 1],
+      ["stripe_invoice_outbox", 1],
       ["usage_cycle_totals", 1],
       ["trace_events", expect.any(Number)],
       ["audit_logs", 2],

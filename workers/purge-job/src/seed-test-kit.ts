@@ -97,6 +97,18 @@ export async function seedData(tenantId: string): Promise<void> {
     error: `cus_${t}`,
     ...at,
   });
+  add("stripe_invoice_outbox", {
+    tenant_id: t,
+    cycle: "2026-10",
+    currency: "eur",
+    identifier: `prego_invoice_${t}`,
+    payload_json: `{"customer":"cus_${t}"}`,
+    status: "pending",
+    next_attempt_at: TEXT,
+    trace_id: trace,
+    error: `cus_${t}`,
+    ...at,
+  });
   add("stripe_events", {
     event_id: `evt_${t}`,
     type: "invoice.paid",

@@ -82,3 +82,30 @@ export const stripeUsageOutbox = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle, table.part] })],
 );
+
+/** Invoices of customers whose subscription has ended, with the stored time of the intent. Written by cycle-close. */
+export const stripeInvoiceOutbox = sqliteTable(
+  "stripe_invoice_outbox",
+  {
+    tenantId: text("tenant_id").notNull(),
+    /** Cycle whose charges the invoice collects. */
+    cycle: text("cycle").notNull(),
+    currency: text("currency").notNull(),
+    /** Derived from tenant, cycle and currency; idempotency key, and metadata of the invoice. */
+    identifier: text("identifier").notNull().unique(),
+    /** Arguments of the call, JSON. */
+    payloadJson: text("payload_json").notNull(),
+    /** `nothing_pending`: another invoice had collected the charges. */
+    status: text("status", { enum: ["pending", "sent", "nothing_pending", "rejected", "failed"] }).notNull(),
+    /** When the first call was about to be made; a retry older than 23 h looks up before it sends. */
+    intentAt: instant("intent_at"),
+    attempts: integer("attempts").notNull().default(0),
+    nextAttemptAt: instant("next_attempt_at").notNull(),
+    stripeId: text("stripe_id"),
+    error: text("error"),
+    traceId: text("trace_id"),
+    createdAt: instant("created_at").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.cycle, table.currency] })],
+);

@@ -1,5 +1,5 @@
 export { exact, int64 } from "./columns.ts";
-export { cycleRuns, stripeUsageOutbox, usageCycleTotals } from "./cycle-close.ts";
+export { cycleRuns, stripeInvoiceOutbox, stripeUsageOutbox, usageCycleTotals } from "./cycle-close.ts";
 export { nodeMetricsRollups, nodes, scalingEvents, scalingRegions } from "./nodes.ts";
 export { dispatches, provisionJobs } from "./provisioning.ts";
 export { jobLeases, jobRuns, purgeRuns, purgeSteps } from "./purge-jobs.ts";

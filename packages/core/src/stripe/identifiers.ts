@@ -10,6 +10,16 @@ export interface BillableFact {
   part: string;
 }
 
+/** Identifier of the invoice of a tenant's cycle, for charges that no subscription's invoice collects. */
+export async function invoiceIdentifier(invoice: {
+  tenantId: string;
+  cycle: string;
+  currency: string;
+}): Promise<string> {
+  const text = JSON.stringify(["invoice-v1", invoice.tenantId, invoice.cycle, invoice.currency]);
+  return `prego_${(await sha256Hex(text)).slice(0, 40)}`;
+}
+
 /**
  * Identifier of a billable fact, `prego_` + 40 hex digits: the same for every attempt, different for every other fact
  * (the parts are joined as a JSON array, so no two facts share a text). Fits Stripe's 100 characters.

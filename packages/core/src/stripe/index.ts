@@ -11,5 +11,5 @@ export {
   type StripeEnvelope,
   type SubscriptionFields,
 } from "./event-fields.ts";
-export { billableIdentifier, type BillableFact } from "./identifiers.ts";
+export { billableIdentifier, invoiceIdentifier, type BillableFact } from "./identifiers.ts";
 export { verifyStripeWebhook, type SignedWebhook, type VerifiedWebhook, type WebhookRefusal } from "./signature.ts";

@@ -1,7 +1,15 @@
 import { parseArgs } from "node:util";
 
 /** The measurements, in the order in which they run. */
-export const MEASUREMENTS = ["ingest", "operations", "aggregation", "piled_up", "noisy_neighbour", "close"] as const;
+export const MEASUREMENTS = [
+  "ingest",
+  "operations",
+  "aggregation",
+  "piled_up",
+  "noisy_neighbour",
+  "close",
+  "webhooks",
+] as const;
 
 /** One of {@link MEASUREMENTS}. */
 export type MeasurementName = (typeof MEASUREMENTS)[number];

@@ -9,6 +9,8 @@ export interface LoadPlan {
   path: string;
   headers: Record<string, string>;
   bodies: string[];
+  /** What each body has besides, such as its signature. */
+  headersOfBody?: Record<string, string>[];
   connections: number;
   /** Requests in all; the load ends when they are answered. */
   requests: number;
@@ -84,7 +86,10 @@ async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   // On Linux a thread has a priority of its own.
   if (plan.yields === true) setPriority(constants.priority.PRIORITY_LOW);
   const { hostname, port } = new URL(plan.url);
-  const requests = plan.bodies.map((body) => encodeRequest(plan, hostname, body));
+  const requests = plan.bodies.map((body, index) => {
+    const headers = { host: hostname, ...plan.headers, ...plan.headersOfBody?.[index] };
+    return encodeRequest(plan.path, headers, body);
+  });
   const latenciesMs: number[] = [];
   const statuses: Record<string, number> = {};
   const startedAt = performance.now();
@@ -116,10 +121,10 @@ async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   };
 }
 
-function encodeRequest(plan: LoadPlan, host: string, body: string): Buffer {
-  const headers = Object.entries({ host, ...plan.headers, "content-length": String(Buffer.byteLength(body)) });
-  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  return Buffer.from(`POST ${plan.path} HTTP/1.1\r\n${head}\r\n${body}`);
+function encodeRequest(path: string, headers: Record<string, string>, body: string): Buffer {
+  const lines = Object.entries({ ...headers, "content-length": String(Buffer.byteLength(body)) });
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return Buffer.from(`POST ${path} HTTP/1.1\r\n${head}\r\n${body}`);
 }
 
 // A thread has no origin.

@@ -14,12 +14,12 @@ export async function sendLoad(plan: LoadPlan): Promise<LoadResult> {
 }
 
 /**
- * A load of which every request must be answered with 202: a rate of refusals would say nothing.
+ * A load of which every request must be answered with 202, or the status given: a rate of refusals would say nothing.
  * @throws Error if any was answered otherwise.
  */
-export async function sendAcceptedLoad(plan: LoadPlan): Promise<LoadResult> {
+export async function sendAcceptedLoad(plan: LoadPlan, status = 202): Promise<LoadResult> {
   const result = await sendLoad(plan);
-  if (result.statuses["202"] !== result.requests || result.requests === 0) {
+  if (result.statuses[String(status)] !== result.requests || result.requests === 0) {
     throw new Error(`${plan.path} did not accept every request: ${JSON.stringify(result.statuses)}`);
   }
   return result;

@@ -19,6 +19,15 @@ export interface Payer {
   readonly name?: string | undefined;
 }
 
+const unusedOfPayer = {
+  address: null,
+  business_name: null,
+  individual_name: null,
+  phone: null,
+  tax_exempt: "none",
+  tax_ids: [] as never[],
+};
+
 /** Pays an open session: customer, card, subscription, first invoice, and the events of all of them. */
 export function completeCheckout(context: EmulatorContext, id: string, payer: Payer): CheckoutSessionObject {
   const session = findCheckoutSession(context, id);
@@ -41,7 +50,7 @@ export function completeCheckout(context: EmulatorContext, id: string, payer: Pa
   const complete: CheckoutSessionObject = {
     ...session,
     customer,
-    customer_details: { email, name },
+    customer_details: { ...unusedOfPayer, email, name },
     invoice: subscription.latest_invoice,
     payment_status: "paid",
     status: "complete",

@@ -20,11 +20,48 @@ export interface CheckoutInit {
   readonly expiresAt: number;
 }
 
+/** Fields of features that the emulator does not offer. */
+const unusedOfSession = {
+  adaptive_pricing: null,
+  after_expiration: null,
+  allowed_payment_method_types: null,
+  billing_address_collection: null,
+  client_secret: null,
+  collected_information: null,
+  consent: null,
+  consent_collection: null,
+  currency_conversion: null,
+  custom_fields: [] as never[],
+  custom_text: { after_submit: null, shipping_address: null, submit: null, terms_of_service_acceptance: null },
+  discounts: [] as never[],
+  integration_identifier: null,
+  invoice_creation: null,
+  locale: null,
+  managed_payments: null,
+  origin_context: null,
+  payment_link: null,
+  payment_method_collection: "always",
+  payment_method_configuration_details: null,
+  payment_method_options: { card: { request_three_d_secure: "automatic" } },
+  payment_method_types: ["card"] as string[],
+  permissions: null,
+  recovered_from: null,
+  saved_payment_method_options: null,
+  shipping_address_collection: null,
+  shipping_cost: null,
+  shipping_options: [] as never[],
+  submit_type: null,
+  total_details: { amount_discount: 0, amount_shipping: 0, amount_tax: 0 },
+  ui_mode: null,
+  wallet_options: null,
+} satisfies Wire<Stripe.Checkout.Session>;
+
 export function createCheckoutSessionObject(context: EmulatorContext, init: CheckoutInit) {
   const total = init.lines.reduce((sum, line) => sum + lineTotal(line), 0);
   return {
     id: init.id,
     object: "checkout.session",
+    ...unusedOfSession,
     allow_promotion_codes: null,
     amount_subtotal: total,
     amount_total: total,
@@ -36,7 +73,7 @@ export function createCheckoutSessionObject(context: EmulatorContext, init: Chec
     customer: init.customer,
     customer_account: null,
     customer_creation: init.customer === null ? "always" : null,
-    customer_details: null as { email: string | null; name: string | null } | null,
+    customer_details: null as object | null,
     customer_email: init.customerEmail,
     expires_at: init.expiresAt,
     invoice: null as string | null,
@@ -59,6 +96,7 @@ export function createLineItems(context: EmulatorContext, init: CheckoutInit) {
       ({
         id: context.createId("li"),
         object: "item",
+        adjustable_quantity: null,
         amount_discount: 0,
         amount_subtotal: lineTotal(line),
         amount_tax: 0,

@@ -14,15 +14,19 @@ export interface StripeEmulatorOptions {
   readonly seed?: number;
   /** Origin of the page behind `checkout.session.url`; without it the URL is Stripe's. */
   readonly publicUrl?: string;
-  /** How long accepted meter events stay out of the summaries. Stripe counts them later, too. */
-  readonly meterLagMs?: number;
-  /** Reports bad values and timestamps by thin event instead of a 400. */
-  readonly lateMeterErrors?: boolean;
+  readonly meters?: Partial<MeterHabits>;
   readonly faults?: FaultPlan;
   readonly delivery?: Partial<DeliveryHabits>;
   /** Sends webhooks. */
   readonly fetch?: typeof fetch;
   readonly sleep?: (ms: number) => Promise<void>;
+}
+
+export interface MeterHabits {
+  /** How long accepted meter events stay out of the summaries. Stripe counts them later, too. */
+  readonly lag_ms: number;
+  /** Reports bad values and timestamps by thin event instead of a 400. */
+  readonly late_errors: boolean;
 }
 
 /** Who asked, for the `request` field of the events that a call causes. */
@@ -41,6 +45,7 @@ export interface EmulatorContext {
   createRequestId(): string;
   endpoints: readonly WebhookEndpoint[];
   habits: DeliveryHabits;
+  meterHabits: MeterHabits;
   origin: CallOrigin;
 }
 
@@ -73,6 +78,7 @@ export function createContext(state: StripeState, options: StripeEmulatorOptions
     },
     endpoints: options.webhookEndpoints ?? [],
     habits: { ...defaultHabits, ...options.delivery },
+    meterHabits: { lag_ms: 0, late_errors: false, ...options.meters },
     origin: noOrigin,
   };
 }

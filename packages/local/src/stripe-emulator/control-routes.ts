@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { completeCheckout } from "./checkout-completion.ts";
 import { createCheckoutSession } from "./checkout-sessions.ts";
-import type { EmulatorContext } from "./context.ts";
+import type { EmulatorContext, MeterHabits } from "./context.ts";
 import { deliverPending, resendEvent } from "./delivery.ts";
 import type { DeliveryHabits, WebhookEndpoint } from "./delivery-queue.ts";
 import { emitEvent, type EventType } from "./events.ts";
@@ -51,6 +51,15 @@ export function createControlRoutes(context: EmulatorContext, faults: FaultBook)
   app.post("/delivery", async (c) => {
     context.habits = { ...context.habits, ...(await c.req.json<Partial<DeliveryHabits>>()) };
     return c.json(context.habits);
+  });
+  app.post("/meters", async (c) => {
+    context.meterHabits = { ...context.meterHabits, ...(await c.req.json<Partial<MeterHabits>>()) };
+    return c.json(context.meterHabits);
+  });
+  app.post("/forget", (c) => {
+    context.state.savedAnswers.clear();
+    context.state.meterIdentifiers.clear();
+    return c.json({ forgotten: true });
   });
   app.post("/endpoints", async (c) => {
     context.endpoints = (await c.req.json<{ endpoints: WebhookEndpoint[] }>()).endpoints;

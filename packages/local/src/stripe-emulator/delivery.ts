@@ -2,6 +2,7 @@ import Stripe from "stripe";
 import type { EmulatorContext } from "./context.ts";
 import { takesPayload, type Delivery, type WebhookEndpoint } from "./delivery-queue.ts";
 import { describeEvent } from "./events.ts";
+import { advanceInvoices } from "./invoice-changes.ts";
 import { reportMeterFailures } from "./meter-reports.ts";
 import { createRandom } from "./object-id.ts";
 import { describeNotification } from "./thin-events.ts";
@@ -24,6 +25,7 @@ export async function deliverPending(
   select: { all?: boolean } = {},
 ): Promise<DeliveryReport> {
   reportMeterFailures(context);
+  advanceInvoices(context);
   const nowMs = context.nowMs();
   const due = [...context.state.deliveries.values()]
     .flat()

@@ -69,16 +69,7 @@ function createApp(pipeline: Pipeline): Hono {
   app.route("/c/pay", createCheckoutPage(context));
   const api = createApi(app, pipeline);
   for (const register of resources) register(api, context);
-  app.notFound((c) =>
-    answerCall(
-      pipeline,
-      c.req.raw,
-      (call) => {
-        throw createUnknownUrl(c.req.method, call.path);
-      },
-      "",
-    ),
-  );
+  app.notFound((c) => answerCall(pipeline, c.req.raw, refuseUrl(c.req.method), ""));
   app.onError((error, c) => {
     if (!(error instanceof StripeFailure)) throw error;
     return c.json(error.body, error.status as 400);
@@ -102,7 +93,28 @@ const resources = [
 
 function createApi(app: Hono, pipeline: Pipeline): StripeApi {
   const add = (method: "GET" | "POST" | "DELETE") => (path: string, handler: StripeHandler) => {
-    app.on(method, path, (c) => answerCall(pipeline, c.req.raw, handler, c.req.param("id") ?? ""));
+    app.on(method, path, (c) => {
+      const id = c.req.param("id") ?? "";
+      return answerCall(pipeline, c.req.raw, subresources.has(id) ? refuseUrl(method) : handler, id);
+    });
   };
-  return { get: add("GET"), post: add("POST"), delete: add("DELETE") };
+  const get = add("GET");
+  return {
+    get: (path, handler) =>
+      get(
+        path,
+        path.endsWith("/:id") ? (call) => handler({ ...call, params: call.params.accept(["expand"]) }) : handler,
+      ),
+    post: add("POST"),
+    delete: add("DELETE"),
+  };
 }
+
+/** Paths of Stripe's that look like an id and are none. */
+const subresources = new Set(["search", "create_preview", "upcoming"]);
+
+const refuseUrl =
+  (method: string): StripeHandler =>
+  (call) => {
+    throw createUnknownUrl(method, call.path);
+  };

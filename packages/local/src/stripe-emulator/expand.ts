@@ -28,8 +28,9 @@ export function expandFields(state: StripeState, body: object, paths: readonly s
 
 function expandPath(state: StripeState, fields: Fields, path: readonly string[]): Fields {
   const [name = "", ...rest] = path;
-  const held = fields[name] ?? includable[name]?.(state, String(fields["id"]));
-  if (held === undefined || rest.length > 8) throw createNotExpandable(path);
+  const held = name in fields ? fields[name] : includable[name]?.(state, String(fields["id"]));
+  const isNothing = held === undefined || (held === null && !(name in references));
+  if (isNothing || rest.length > 8) throw createNotExpandable(path);
   return { ...fields, [name]: expandValue(state, held, { name, rest }) };
 }
 

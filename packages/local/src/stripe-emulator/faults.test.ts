@@ -1,6 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createFaultBook } from "./faults.ts";
-import { catchStripeError, openTestAccount, type TestAccount } from "./test-account.ts";
+import {
+  catchStripeError,
+  createMeter,
+  openGate,
+  openTestAccount,
+  readTypes,
+  type TestAccount,
+} from "./test-account.ts";
 
 let account: TestAccount;
 
@@ -11,6 +18,8 @@ beforeEach(async () => {
 afterEach(() => account.server.close());
 
 const create = (key: string) => account.stripe.customers.create({}, { idempotencyKey: key });
+const postControl = (path: string, body: object) =>
+  fetch(`${account.server.url}/_emulator/${path}`, { method: "POST", body: JSON.stringify(body) });
 const countCustomers = () => account.emulator.state.customers.size;
 
 describe("a saved 500", () => {
@@ -105,11 +114,74 @@ describe("other faults", () => {
     expect(countCustomers()).toBe(1);
   });
 
-  test("answer 429 with Retry-After", async () => {
-    account.emulator.setFaults({ fail: [{ status: 429, retry_after_seconds: 3 }] });
-    const error = await catchStripeError(create("key-429"));
-    expect(error).toMatchObject({ statusCode: 429, type: "StripeRateLimitError" });
-    expect(error.headers?.["retry-after"]).toBe("3");
+  test("answer 429 with Stripe's reason, and with Retry-After only when asked", async () => {
+    const waiting = { status: 429, reason: "endpoint-rate", retry_after_seconds: 3 } as const;
+    account.emulator.setFaults({ fail: [waiting, { status: 429 }, { status: 429, reason: "lock_timeout" }] });
+    const [waited, bare, locked] = [
+      await catchStripeError(create("key-429")),
+      await catchStripeError(create("key-429")),
+      await catchStripeError(create("key-429")),
+    ];
+    expect(waited).toMatchObject({ statusCode: 429, type: "StripeRateLimitError", code: "rate_limit" });
+    expect(waited.headers).toMatchObject({ "retry-after": "3", "stripe-rate-limited-reason": "endpoint-rate" });
+    expect(bare.headers).toMatchObject({ "stripe-rate-limited-reason": "global-rate" });
+    expect(bare.headers).not.toHaveProperty("retry-after");
+    expect(locked).toMatchObject({ statusCode: 429, code: "lock_timeout" });
+    expect(locked.headers).not.toHaveProperty("stripe-rate-limited-reason");
+    await create("key-429");
+    expect(countCustomers()).toBe(1);
+  });
+
+  test("answer late, after the effect that the wait held back", async () => {
+    await account.server.close();
+    const gate = openGate();
+    account = await openTestAccount({ sleep: gate.wait });
+    account.emulator.setFaults({ fail: [{ status: "slow", delay_ms: 60_000 }] });
+    const waiting = create("key-slow");
+    await gate.reached;
+    expect(countCustomers()).toBe(0);
+    gate.open();
+    await waiting;
+    expect(countCustomers()).toBe(1);
+  });
+
+  test("of memory are made over HTTP: keys and meter identifiers are forgotten as after a day", async () => {
+    await createMeter(account.stripe);
+    const send = async () =>
+      await account.stripe.billing.meterEvents.create({
+        event_name: "api_calls",
+        identifier: "id-1",
+        payload: { stripe_customer_id: "cus_1", value: "1" },
+      });
+    await create("key-day");
+    await send();
+    expect(await catchStripeError(send())).toMatchObject({ statusCode: 400 });
+    await postControl("forget", {});
+    await create("key-day");
+    await send();
+    expect(countCustomers()).toBe(2);
+  });
+
+  test("of meters are made over HTTP: bad values are told late, sums show late", async () => {
+    const meter = await createMeter(account.stripe);
+    await postControl("meters", { late_errors: true, lag_ms: 1_000 });
+    const customer = (await create("key-meter")).id;
+    const timestamp = account.clock.ms / 1_000;
+    const send = async (value: string) =>
+      await account.stripe.billing.meterEvents.create({
+        event_name: "api_calls",
+        timestamp,
+        payload: { stripe_customer_id: customer, value },
+      });
+    await send("1.5");
+    await send("2");
+    const range = { customer, start_time: timestamp, end_time: timestamp + 60 };
+    const sumUp = async () => (await account.stripe.billing.meters.listEventSummaries(meter.id, range)).data;
+    expect(await sumUp()).toEqual([]);
+    account.clock.ms += 1_000;
+    expect(await sumUp()).toMatchObject([{ aggregated_value: 2 }]);
+    await account.emulator.deliverPending();
+    expect(readTypes(account.received)).toContain("v1.billing.meter.error_report_triggered");
   });
 
   test("limit the rate by the emulator's clock", async () => {
@@ -123,9 +195,7 @@ describe("other faults", () => {
   });
 
   test("are planned over HTTP, for a path prefix, after some calls", async () => {
-    const fail = [{ method: "POST", path: "/v1/cust*", status: 503, skip: 1, times: 2 }];
-    const url = `${account.server.url}/_emulator/faults`;
-    await fetch(url, { method: "POST", body: JSON.stringify({ fail }) });
+    await postControl("faults", { fail: [{ method: "POST", path: "/v1/cust*", status: 503, skip: 1, times: 2 }] });
     await create("key-1");
     await account.stripe.customers.list();
     expect(await catchStripeError(create("key-2"))).toMatchObject({ statusCode: 503 });

@@ -1,4 +1,5 @@
 import { createRandom } from "./object-id.ts";
+import type { RateLimit } from "./stripe-failure.ts";
 
 /**
  * A number is an error answer. `hang` never answers, `dropped` breaks the connection before any effect,
@@ -6,7 +7,7 @@ import { createRandom } from "./object-id.ts";
  */
 type FaultStatus = number | "hang" | "dropped" | "lost_answer" | "slow";
 
-export interface Fault {
+export interface Fault extends RateLimit {
   readonly method?: string;
   /** Exact path, or a prefix that ends in `*`. Absent means every path. */
   readonly path?: string;
@@ -22,16 +23,11 @@ export interface Fault {
   /** The effect happens although the answer is an error or never comes. Default false. */
   readonly effect?: boolean;
   readonly delay_ms?: number;
-  readonly retry_after_seconds?: number;
 }
 
 export interface FaultPlan {
   readonly fail?: readonly Fault[];
-  readonly rate_limit?: {
-    readonly calls: number;
-    readonly window_ms: number;
-    readonly retry_after_seconds?: number;
-  };
+  readonly rate_limit?: RateLimit & { readonly calls: number; readonly window_ms: number };
 }
 
 interface FaultTarget {
@@ -44,8 +40,8 @@ export interface FaultBook {
   plan(plan: FaultPlan): void;
   /** The fault for this call, counted down. */
   take(target: FaultTarget): Fault | undefined;
-  /** Seconds to wait when the window is full, else undefined. */
-  takeRateLimit(nowMs: number): number | undefined;
+  /** The limit when its window is full, else undefined. */
+  takeRateLimit(nowMs: number): RateLimit | undefined;
   readonly taken: number;
 }
 
@@ -79,7 +75,7 @@ export function createFaultBook(seed: number, initial: FaultPlan = {}): FaultBoo
       const limit = current.rate_limit;
       if (limit === undefined) return undefined;
       callTimes = callTimes.filter((at) => nowMs - at < limit.window_ms);
-      if (callTimes.length >= limit.calls) return limit.retry_after_seconds ?? 1;
+      if (callTimes.length >= limit.calls) return limit;
       callTimes.push(nowMs);
       return undefined;
     },

@@ -34,7 +34,7 @@ export function createKeyBook(state: StripeState): KeyBook {
       checkKeyLength(call.key);
       if (inFlight.has(call.key)) throw createKeyInUse(call.key);
       const saved = findLiving(state, call);
-      if (saved !== undefined && saved.fingerprint !== call.fingerprint) throw createMismatch(call.key);
+      if (saved !== undefined && saved.fingerprint !== call.fingerprint) throw createMismatch(call, saved);
       if (saved === undefined) inFlight.add(call.key);
       return saved;
     },
@@ -68,12 +68,19 @@ function createKeyInUse(key: string): StripeFailure {
   });
 }
 
-function createMismatch(key: string): StripeFailure {
+function createMismatch(call: KeyedCall, saved: SavedAnswer): StripeFailure {
+  const [path, firstPath] = [readPath(call.fingerprint), readPath(saved.fingerprint)];
+  const rule =
+    path === firstPath
+      ? "with the same parameters they were first used with"
+      : `for the same endpoint they were first used for ('${path}' vs '${firstPath}')`;
   return new StripeFailure({
     status: 400,
     type: "idempotency_error",
     message:
-      "Keys for idempotent requests can only be used with the same parameters they were first used with. " +
-      `Try using a key other than '${key}' if you meant to execute a different request.`,
+      `Keys for idempotent requests can only be used ${rule}. ` +
+      `Try using a key other than '${call.key}' if you meant to execute a different request.`,
   });
 }
+
+const readPath = (fingerprint: string): string => fingerprint.split("\n")[1] ?? "";

@@ -64,7 +64,7 @@ function receiveMeterEvent(context: EmulatorContext, params: Params): object {
   const customer = payload.text(customerKey) ?? null;
   const value = payload.text(meter?.value_settings.event_payload_key ?? "value") ?? "";
   const verdict = judge(context, { meter, customer, value, timestamp });
-  if (verdict !== undefined && !verdict.isLateOnly && context.options.lateMeterErrors !== true) {
+  if (verdict !== undefined && !verdict.isLateOnly && !context.meterHabits.late_errors) {
     throw createInvalidRequest({ code: verdict.code, message: verdict.message });
   }
   const atMs = context.nowMs();

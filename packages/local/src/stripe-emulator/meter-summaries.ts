@@ -38,7 +38,7 @@ export function summarizeMeterEvents(context: EmulatorContext, meter: MeterObjec
 }
 
 function findVisibleEvents(context: EmulatorContext, meter: MeterObject, customer: string): ReceivedMeterEvent[] {
-  const countedUntilMs = context.nowMs() - (context.options.meterLagMs ?? 0);
+  const countedUntilMs = context.nowMs() - context.meterHabits.lag_ms;
   return (context.state.countedUsage.get(customer) ?? []).filter(
     (event) => event.meter === meter.id && event.received_at_ms <= countedUntilMs,
   );

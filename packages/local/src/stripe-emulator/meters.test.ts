@@ -141,7 +141,7 @@ describe("meter events", () => {
 
   test("show in the summaries only after the configured delay", async () => {
     await account.server.close();
-    account = await openTestAccount({ meterLagMs: 60_000 });
+    account = await openTestAccount({ meters: { lag_ms: 60_000 } });
     stripe = account.stripe;
     customer = (await stripe.customers.create({})).id;
     meter = await createMeter(stripe);
@@ -201,7 +201,7 @@ describe("late meter errors", () => {
 
   test("replace the 400 when bad values are told late", async () => {
     await account.server.close();
-    account = await openTestAccount({ lateMeterErrors: true });
+    account = await openTestAccount({ meters: { late_errors: true } });
     stripe = account.stripe;
     customer = (await stripe.customers.create({})).id;
     meter = await createMeter(stripe);

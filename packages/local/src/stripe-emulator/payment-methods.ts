@@ -27,13 +27,30 @@ export function attachCard(context: EmulatorContext, customer: string, email: st
   return method;
 }
 
+const visa4242 = {
+  brand: "visa",
+  checks: { address_line1_check: null, address_postal_code_check: null, cvc_check: "pass" },
+  country: "US",
+  display_brand: "visa",
+  exp_month: 12,
+  exp_year: 2034,
+  fingerprint: "emulator4242",
+  funding: "credit",
+  generated_from: null,
+  last4: "4242",
+  networks: { available: ["visa"], preferred: null },
+  regulated_status: "unregulated",
+  three_d_secure_usage: { supported: true },
+  wallet: null,
+};
+
 function createPaymentMethodObject(context: EmulatorContext, customer: string, email: string | null) {
   return {
     id: context.createId("pm"),
     object: "payment_method",
     allow_redisplay: "limited",
     billing_details: { address: null, email, name: null, phone: null, tax_id: null },
-    card: { brand: "visa", country: "US", exp_month: 12, exp_year: 2034, funding: "credit", last4: "4242" },
+    card: visa4242,
     created: context.nowSeconds(),
     customer: customer as string | null,
     customer_account: null,
@@ -70,6 +87,6 @@ function detachPaymentMethod(context: EmulatorContext, id: string): PaymentMetho
 
 function findPaymentMethod(context: EmulatorContext, id: string): PaymentMethodObject {
   const method = context.state.paymentMethods.get(id);
-  if (method === undefined) throw createMissingResource("payment_method", id);
+  if (method === undefined) throw createMissingResource("PaymentMethod", id);
   return method;
 }

@@ -53,7 +53,8 @@ export function createPrice(context: EmulatorContext, params: Params, id?: strin
 }
 
 function createPriceObject(context: EmulatorContext, params: Params, id: string) {
-  const recurring = params.object("recurring");
+  const given = params.object("recurring");
+  const recurring = given === undefined ? null : readRecurring(context, given);
   const unitAmount = readUnitAmount(params);
   return {
     id,
@@ -68,11 +69,11 @@ function createPriceObject(context: EmulatorContext, params: Params, id: string)
     metadata: readMetadata(params),
     nickname: params.text("nickname") ?? null,
     product: readProduct(context, params),
-    recurring: recurring === undefined ? null : readRecurring(context, recurring),
+    recurring,
     tax_behavior: "unspecified",
     tiers_mode: null,
     transform_quantity: null,
-    type: recurring === undefined ? "one_time" : "recurring",
+    type: recurring === null ? "one_time" : "recurring",
     unit_amount: unitAmount.whole,
     unit_amount_decimal: unitAmount.decimal,
   } satisfies Wire<Stripe.Price>;
@@ -98,6 +99,7 @@ function readRecurring(context: EmulatorContext, params: Params) {
     interval,
     interval_count: params.integer("interval_count") ?? 1,
     meter,
+    trial_period_days: null,
     usage_type: params.choice("usage_type", ["licensed", "metered"]) ?? "licensed",
   } satisfies Wire<NonNullable<Stripe.Price["recurring"]>>;
 }

@@ -69,6 +69,7 @@ function createProductObject(context: EmulatorContext, params: Params, id: strin
     package_dimensions: null,
     shippable: null,
     tax_code: null,
+    tax_details: null,
     type: "service",
     unit_label: params.text("unit_label") ?? null,
     updated: context.nowSeconds(),

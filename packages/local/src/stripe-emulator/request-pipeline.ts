@@ -33,8 +33,8 @@ export async function answerCall(pipeline: Pipeline, request: Request, handler: 
   const requestId = pipeline.context.createRequestId();
   try {
     checkSecretKey(request, pipeline.context.options.secretKeys);
-    const waitSeconds = pipeline.faults.takeRateLimit(pipeline.context.nowMs());
-    if (waitSeconds !== undefined) throw createRateLimit(waitSeconds);
+    const limit = pipeline.faults.takeRateLimit(pipeline.context.nowMs());
+    if (limit !== undefined) throw createRateLimit(limit);
     const call = await readCall(request, { id, requestId });
     return await runLocked(pipeline, call, handler);
   } catch (error) {
@@ -50,7 +50,7 @@ export async function answerCall(pipeline: Pipeline, request: Request, handler: 
 async function runLocked(pipeline: Pipeline, call: ReceivedCall, handler: StripeHandler): Promise<Response> {
   const lock = nameMeterLock(call);
   if (lock === undefined) return await runKeyed(pipeline, call, handler);
-  if (pipeline.meterLocks.has(lock)) throw createRateLimit(1);
+  if (pipeline.meterLocks.has(lock)) throw createRateLimit({ reason: "endpoint-concurrency" });
   pipeline.meterLocks.add(lock);
   try {
     return await runKeyed(pipeline, call, handler);
@@ -136,7 +136,7 @@ function runHandler(context: EmulatorContext, call: ReceivedCall, handler: Strip
 
 function describeFault(fault: Fault): Answer {
   const status = typeof fault.status === "number" ? fault.status : 500;
-  if (status === 429) return describeFailure(createRateLimit(fault.retry_after_seconds ?? 1));
+  if (status === 429) return describeFailure(createRateLimit(fault));
   return describeFailure(createServerFailure(status));
 }
 

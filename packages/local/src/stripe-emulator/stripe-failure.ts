@@ -49,23 +49,34 @@ export function createInvalidRequest(init: InvalidRequest): StripeFailure {
   return new StripeFailure({ status: 400, type: "invalid_request_error", ...init });
 }
 
+/** What Stripe calls the id in a path, where it does not call it `id`. */
+const pathParams: Readonly<Record<string, string>> = {
+  "checkout.session": "session",
+  invoice: "invoice",
+  PaymentMethod: "payment_method",
+  price: "price",
+};
+
 /** 404 for an id in the path, 400 for an id in a parameter, as Stripe does. */
 export function createMissingResource(kind: string, id: string, param?: string): StripeFailure {
   return createInvalidRequest({
     status: param === undefined ? 404 : 400,
     code: "resource_missing",
-    param: param ?? "id",
+    param: param ?? pathParams[kind] ?? "id",
     message: `No such ${kind}: '${id}'`,
     isSaved: true,
   });
 }
 
 export function createUnknownUrl(method: string, path: string): StripeFailure {
+  const slashAdvice =
+    "If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, " +
+    "make sure you passed a valid (non-empty) identifier in your code. ";
   return createInvalidRequest({
     status: 404,
     message:
-      `Unrecognized request URL (${method}: ${path}). If you are trying to list objects, remove the trailing slash. ` +
-      "If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code.",
+      `Unrecognized request URL (${method}: ${path}). ${path.endsWith("/") ? slashAdvice : ""}` +
+      "Please see https://stripe.com/docs or we can help at https://support.stripe.com/.",
   });
 }
 
@@ -78,12 +89,32 @@ export function createServerFailure(status: number): StripeFailure {
   });
 }
 
-export function createRateLimit(retryAfterSeconds: number): StripeFailure {
+/** What Stripe's `Stripe-Rate-Limited-Reason` says; a lock that was waited for in vain has a code of its own instead. */
+export type RateLimitReason =
+  | "global-rate"
+  | "global-concurrency"
+  | "endpoint-rate"
+  | "endpoint-concurrency"
+  | "resource-specific"
+  | "lock_timeout";
+
+export interface RateLimit {
+  readonly reason?: RateLimitReason;
+  /** Stripe promises no `Retry-After`, so there is none unless it is asked for. */
+  readonly retry_after_seconds?: number;
+}
+
+export function createRateLimit({ reason = "global-rate", retry_after_seconds: seconds }: RateLimit): StripeFailure {
+  const retryAfter = seconds === undefined ? {} : { "retry-after": String(seconds) };
+  if (reason === "lock_timeout") {
+    const message = "This object cannot be accessed right now because another API request is currently accessing it.";
+    return createInvalidRequest({ status: 429, code: reason, message, headers: retryAfter });
+  }
   return createInvalidRequest({
     status: 429,
     code: "rate_limit",
     message: "Request rate limit exceeded. Learn more about rate limits here https://stripe.com/docs/rate-limits.",
-    headers: { "retry-after": String(retryAfterSeconds), "stripe-rate-limited-reason": "global-rate" },
+    headers: { ...retryAfter, "stripe-rate-limited-reason": reason },
   });
 }
 

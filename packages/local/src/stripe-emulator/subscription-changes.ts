@@ -44,7 +44,7 @@ function describeEnd(context: EmulatorContext): Partial<SubscriptionObject> {
   return {
     canceled_at: now,
     ended_at: now,
-    cancellation_details: { comment: null, feedback: null, reason: "cancellation_requested" },
+    cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: "cancellation_requested" },
   };
 }
 

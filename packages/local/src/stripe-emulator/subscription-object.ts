@@ -1,6 +1,7 @@
 import type Stripe from "stripe";
 import type { EmulatorContext } from "./context.ts";
 import type { Metadata } from "./metadata.ts";
+import { createPlanObject } from "./plan-object.ts";
 import type { PriceObject } from "./prices.ts";
 import type { Wire } from "./wire.ts";
 
@@ -41,10 +42,11 @@ export function createSubscriptionObject(context: EmulatorContext, init: Subscri
     automatic_tax: { disabled_reason: null, enabled: false, liability: null },
     billing_cycle_anchor: now,
     billing_mode: { flexible: null, type: "flexible" },
+    ...unusedOfSubscription,
     cancel_at: null as number | null,
     cancel_at_period_end: false as boolean,
     canceled_at: null as number | null,
-    cancellation_details: { comment: null, feedback: null, reason: null as string | null },
+    cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: null as string | null },
     collection_method: "charge_automatically",
     created: now,
     currency: init.prices[0]?.price.currency ?? "usd",
@@ -69,6 +71,35 @@ export function createSubscriptionObject(context: EmulatorContext, init: Subscri
   } satisfies Wire<Stripe.Subscription>;
 }
 
+/** Fields of features that the emulator does not offer. */
+const unusedOfSubscription = {
+  billing_cycle_anchor_config: null,
+  billing_schedules: [] as never[],
+  billing_thresholds: null,
+  default_source: null,
+  default_tax_rates: [] as never[],
+  invoice_settings: {
+    account_tax_ids: null,
+    custom_fields: null,
+    description: null,
+    footer: null,
+    issuer: { type: "self" },
+  },
+  managed_payments: null,
+  next_pending_invoice_item_invoice: null,
+  on_behalf_of: null,
+  payment_settings: {
+    payment_method_options: null,
+    payment_method_types: null,
+    save_default_payment_method: "off",
+  },
+  pending_invoice_item_interval: null,
+  pending_setup_intent: null,
+  pending_update: null,
+  transfer_data: null,
+  trial_settings: null,
+} satisfies Wire<Stripe.Subscription>;
+
 /** The period is on the items since API version 2025-03-31; the subscription itself has none. */
 export function createSubscriptionItem(
   context: EmulatorContext,
@@ -82,8 +113,10 @@ export function createSubscriptionItem(
     created: now,
     current_period_end: addInterval(now, line.price.recurring),
     current_period_start: now,
+    current_trial: null,
     discounts: [] as string[],
     metadata: {} as Metadata,
+    plan: createPlanObject(line.price),
     price: line.price,
     ...(line.price.recurring?.usage_type === "metered" ? {} : { quantity: line.quantity }),
     subscription: line.subscription,
@@ -96,7 +129,6 @@ export function wrapItems(subscription: string, items: SubscriptionItemObject[])
     object: "list" as const,
     data: items,
     has_more: false,
-    total_count: items.length,
     url: `/v1/subscription_items?subscription=${subscription}`,
   };
 }

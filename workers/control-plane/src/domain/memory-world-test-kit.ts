@@ -124,13 +124,15 @@ export class MemoryWorld {
           : session?.subscriptionId;
     const slugTenant = tenants.find(({ slug }) => slug === session?.metadata["slug"]);
     const tenant = tenants.find(({ stripeSubscriptionId }) => stripeSubscriptionId === (subscriptionId ?? ""));
-    const moved = session === undefined ? tenant : slugTenant;
+    const customerId = fact.kind === "subscription" ? fact.subscription.customerId : session?.customerId;
+    const customerTenant = tenants.find(({ stripeCustomerId }) => stripeCustomerId === (customerId ?? ""));
+    const moved = session === undefined ? (tenant ?? customerTenant) : slugTenant;
     return {
       subscription: this.subscriptions.get(subscriptionId ?? ""),
       tenant,
       claimedTenant: this.tenants.get(session?.metadata["tenant_id"] ?? ""),
       slugTenant,
-      customerTenant: tenants.find(({ stripeCustomerId }) => stripeCustomerId === (session?.customerId ?? "")),
+      customerTenant,
       openJobs: this.openJobs().filter(({ tenantId }) => tenantId === moved?.tenantId),
       nodes: this.nodes,
       isPlanKnown: ["starter", "scale"].includes(session?.metadata["plan"] ?? ""),

@@ -1,12 +1,15 @@
 import { formatInstant } from "@prego/core/period";
 import type { SubscriptionFields } from "@prego/core/stripe";
 import type { SubscriptionRow, TenantRow } from "./rows.ts";
+import { findHeir, isWithoutSubscription } from "./customer-link.ts";
 import { isEnded } from "./subscription-merge.ts";
 
 /** What we hold about one of Stripe's subscriptions. */
 export interface KnownSubscription {
   row: SubscriptionRow | undefined;
   tenant: TenantRow | undefined;
+  /** Tenant of its customer. */
+  customerTenant?: TenantRow | undefined;
 }
 
 /** In what we differ from Stripe. */
@@ -28,10 +31,13 @@ export type ReconcileStep =
   | { kind: "repair"; differences: Difference[]; takesState: boolean; findsCheckout: boolean };
 
 /** Compares Stripe's state with ours. The repair itself is planned by the code that plans a subscription's events. */
-export function planReconcile(stripe: SubscriptionFields, { row, tenant }: KnownSubscription): ReconcileStep {
+export function planReconcile(stripe: SubscriptionFields, known: KnownSubscription): ReconcileStep {
+  const { row, tenant, customerTenant } = known;
   const ended = isEnded(stripe.status);
   if (tenant !== undefined && (tenant.status === "Purging" || tenant.status === "Purged")) return { kind: "gone" };
-  const isOurs = tenant !== undefined || row !== undefined || stripe.metadata["slug"] !== undefined;
+  const heir = tenant === undefined ? findHeir(stripe, customerTenant) : undefined;
+  const isJoining = heir !== undefined && isWithoutSubscription(heir);
+  const isOurs = tenant !== undefined || row !== undefined || isJoining || stripe.metadata["slug"] !== undefined;
   if (!isOurs) return { kind: "foreign" };
   // The rows of a purged tenant are erased and must not come back with its ended subscription.
   if (row === undefined && tenant === undefined && ended) return { kind: "over" };
@@ -40,8 +46,9 @@ export function planReconcile(stripe: SubscriptionFields, { row, tenant }: Known
   if (tenant !== undefined && row !== undefined && (isAdrift(tenant, row) || row.tenantId !== tenant.tenantId)) {
     differences.push("tenant_follows");
   }
+  if (isJoining) differences.push("tenant_link");
   const takesState = differences.length > 0;
-  const findsCheckout = tenant === undefined && !ended && stripe.metadata["slug"] !== undefined;
+  const findsCheckout = tenant === undefined && !isJoining && !ended && stripe.metadata["slug"] !== undefined;
   if (findsCheckout) differences.push("tenant_link");
   return differences.length === 0 ? { kind: "same" } : { kind: "repair", differences, takesState, findsCheckout };
 }

@@ -19,9 +19,10 @@ export interface StripeState {
   subscription: SubscriptionRow | undefined;
   /** Tenant whose current subscription that is, or whose customer a charge names. */
   tenant: TenantRow | undefined;
-  /** For a checkout: the tenants that its metadata, its slug and its customer point to. */
+  /** For a checkout: the tenants that its metadata and its slug point to. */
   claimedTenant: TenantRow | undefined;
   slugTenant: TenantRow | undefined;
+  /** For a checkout or a subscription: the tenant of its customer. */
   customerTenant: TenantRow | undefined;
   /** Unfinished jobs of the tenant that the event may move. */
   openJobs: readonly JobRow[];

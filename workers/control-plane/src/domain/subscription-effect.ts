@@ -1,5 +1,6 @@
 import { eventForSubscription } from "@prego/core/tenant-state";
 import type { SubscriptionFields } from "@prego/core/stripe";
+import { findHeir, isWithoutSubscription } from "./customer-link.ts";
 import { isAdrift } from "./reconcile-plan.ts";
 import { emptyChangeSet, type ChangeSet } from "./change-set.ts";
 import type { SubscriptionRow, TenantRow } from "./rows.ts";
@@ -35,26 +36,30 @@ export function planSubscription(news: SubscriptionNews, state: StripeState, con
   if (merge.kind === "ask") return merge;
   const newest = merge.kind === "take" ? merge.after : state.subscription;
   if (newest === undefined) return storeProcessed(tenant);
+  const joining = findJoining(news, newest, { state, context });
+  if (joining?.kind === "ask") return joining;
+  const follower = tenant ?? joining?.tenant;
+  const isTaken = merge.kind === "take";
   const changes = emptyChangeSet();
-  if (tenant !== undefined) stateNewsPlan(changes, { news, tenant, isTaken: merge.kind === "take" }, state);
-  if (merge.kind === "keep" && !isOutOfStep(tenant, newest)) return storeProcessed(tenant, changes);
+  if (follower !== undefined) stateNewsPlan(changes, { news, tenant: follower, isTaken }, state);
+  if (!isTaken && joining === undefined && !isOutOfStep(tenant, newest)) return storeProcessed(tenant, changes);
 
-  const after = { ...newest, tenantId: tenant?.tenantId ?? newest.tenantId };
+  const after = { ...newest, tenantId: follower?.tenantId ?? newest.tenantId };
   changes.subscription = { before: state.subscription, after };
   changes.audit.push({
     actor: news.actor ?? STRIPE_ACTOR,
     action: "subscription.changed",
     target: `stripe_subscriptions/${after.subscriptionId}`,
     tenantId: after.tenantId,
-    traceId: tenant?.traceId ?? null,
+    traceId: follower?.traceId ?? null,
     detail: describeChange(news, { before: state.subscription, after, planId: planOf(state, after) }),
   });
-  if (tenant === undefined) {
+  if (follower === undefined) {
     // A checkout that commits in between would otherwise never learn this state.
     changes.preconditions.push({ kind: "no_tenant_has_subscription", subscriptionId: after.subscriptionId });
     return storeProcessed(undefined, changes);
   }
-  return followSubscription(news, { tenant, after, changes, isTaken: merge.kind === "take" }, { state, context });
+  return followSubscription(news, { tenant: follower, after, changes, isTaken }, { state, context });
 }
 
 /**
@@ -81,6 +86,22 @@ function stateNewsPlan(
   });
 }
 
+/** A subscription made without a checkout is the next one of its customer's tenant, once that has none that runs. */
+function findJoining(
+  { subscription }: SubscriptionNews,
+  { status }: SubscriptionRow,
+  { state, context }: { state: StripeState; context: StripeContext },
+): { kind: "join"; tenant: TenantRow } | { kind: "ask"; subscriptionId: string } | undefined {
+  if (state.tenant !== undefined) return undefined;
+  const heir = findHeir({ status, metadata: subscription.metadata }, state.customerTenant);
+  if (heir === undefined) return undefined;
+  if (isWithoutSubscription(heir) || heir.stripeSubscriptionId === null) return { kind: "join", tenant: heir };
+  // Its end may be on the way: Stripe knows.
+  const asked = context.asked.get(heir.stripeSubscriptionId);
+  if (asked === undefined) return { kind: "ask", subscriptionId: heir.stripeSubscriptionId };
+  return isEnded(asked.status) ? { kind: "join", tenant: heir } : undefined;
+}
+
 function followSubscription(
   news: SubscriptionNews,
   { tenant, after, changes, isTaken }: Following,
@@ -90,7 +111,11 @@ function followSubscription(
   const move = moveTenant({
     tenant,
     event: eventForSubscription(after.status),
-    set: { ...subscriptionColumns(after), planId: planId ?? tenant.planId },
+    set: {
+      stripeSubscriptionId: after.subscriptionId,
+      ...subscriptionColumns(after),
+      planId: planId ?? tenant.planId,
+    },
     openJobs: state.openJobs,
     nodes: state.nodes,
     newJobIds: context.newJobIds,

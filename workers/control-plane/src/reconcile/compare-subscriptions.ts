@@ -28,10 +28,12 @@ export async function comparePage(
   onSettled: (subscriptionId: string) => void = () => undefined,
 ): Promise<void> {
   const { subscriptions: counts } = session.report;
-  const ids = page.map(({ fields }) => fields.id);
-  const known = await readKnownSubscriptions(session.deps.db, ids);
+  const known = await readKnownSubscriptions(
+    session.deps.db,
+    page.map(({ fields }) => fields),
+  );
   for (const fetched of page) {
-    const before = known.get(fetched.fields.id) ?? { row: undefined, tenant: undefined };
+    const before = known.get(fetched.fields.id) ?? NOTHING_KNOWN;
     const step = planReconcile(fetched.fields, before);
     if (step.kind === "repair") await settle(session, fetched, { before, step });
     else if (step.kind === "foreign") counts.foreign += 1;
@@ -40,6 +42,8 @@ export async function comparePage(
     onSettled(fetched.fields.id);
   }
 }
+
+const NOTHING_KNOWN: KnownSubscription = { row: undefined, tenant: undefined };
 
 interface Repair {
   before: KnownSubscription;
@@ -75,10 +79,11 @@ async function applyRepair(
 async function takeState(
   session: ReconcileSession,
   { fields, livemode, fetchedAtMs }: FetchedSubscription,
-  { row, tenant }: KnownSubscription,
+  { row, tenant, customerTenant }: KnownSubscription,
 ): Promise<Result> {
   // The rows it is decided on are part of the id: a repair that changed nothing is not tried again until they change.
-  const decidedOn = [row?.stateAsOf ?? null, row?.updatedAt ?? null, tenant?.updatedAt ?? null];
+  const owner = tenant ?? customerTenant;
+  const decidedOn = [row?.stateAsOf ?? null, row?.updatedAt ?? null, owner?.updatedAt ?? null];
   const digest = await sha256Hex(JSON.stringify(["state", fields, ...decidedOn]));
   const envelope = envelopeOf({
     id: `reconcile_${digest.slice(0, 40)}`,

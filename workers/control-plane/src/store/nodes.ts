@@ -1,4 +1,4 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, sql, type SQL } from "drizzle-orm";
 import { formatInstant } from "@prego/core/period";
 import { nodes } from "@prego/core/schema";
 import { requireChanged, type Database, type Statement } from "@prego/core/store";
@@ -8,14 +8,15 @@ import { PLACEMENT_NODES_MAX } from "../limits.ts";
 
 /** Active nodes of a region with the tenants that hold a slot on them: running, being made, or not yet removed. */
 export async function listNodeRoom(db: Database, region: string): Promise<NodeRoom[]> {
-  return db.all<NodeRoom>(sql`
-    SELECT n.node_id AS nodeId, n.capacity AS capacity, coalesce(t.placed, 0) AS placed
-    FROM nodes n
-    LEFT JOIN (SELECT node_id, count(*) AS placed FROM tenants_master WHERE node_id IS NOT NULL GROUP BY node_id) t
-      ON t.node_id = n.node_id
-    WHERE n.region = ${region} AND n.status = 'active'
-    ORDER BY n.node_id LIMIT CAST(${PLACEMENT_NODES_MAX} AS INTEGER)`);
+  return db.all<NodeRoom>(selectNodeRoom(sql`${region}`));
 }
+
+/** The query of {@link listNodeRoom}; the region may be one that the database looks up. */
+export const selectNodeRoom = (region: SQL): SQL => sql`
+    SELECT n.node_id AS nodeId, n.capacity AS capacity,
+      (SELECT count(*) FROM tenants_master t WHERE t.node_id = n.node_id) AS placed
+    FROM nodes n WHERE n.region = ${region} AND n.status = 'active'
+    ORDER BY n.node_id LIMIT CAST(${PLACEMENT_NODES_MAX} AS INTEGER)`;
 
 export async function findNode(db: Database, nodeId: string): Promise<NodeRow | undefined> {
   return (await db.select().from(nodes).where(eq(nodes.nodeId, nodeId)))[0];

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, lte, notInArray, or } from "drizzle-orm";
+import { and, asc, eq, inArray, lte, notInArray, or, type SQL } from "drizzle-orm";
 import { formatInstant } from "@prego/core/period";
 import { provisionJobs } from "@prego/core/schema";
 import type { Database } from "@prego/core/store";
@@ -9,15 +9,17 @@ export async function findJob(db: Database, jobId: string): Promise<JobRow | und
   return (await db.select().from(provisionJobs).where(eq(provisionJobs.jobId, jobId)))[0];
 }
 
-export async function listOpenJobs(db: Database, tenantId: string): Promise<JobRow[]> {
-  return db
+export const listOpenJobs = async (db: Database, tenantId: string): Promise<JobRow[]> => selectOpenJobs(db, tenantId);
+
+/** The query of {@link listOpenJobs}; the tenant may be one that the database looks up. */
+export const selectOpenJobs = (db: Database, tenantId: string | SQL) =>
+  db
     .select()
     .from(provisionJobs)
     .where(
       and(eq(provisionJobs.tenantId, tenantId), notInArray(provisionJobs.status, ["succeeded", "failed", "cancelled"])),
     )
     .limit(OPEN_JOBS_MAX);
-}
 
 export async function listWaitingJobs(db: Database): Promise<JobRow[]> {
   return db

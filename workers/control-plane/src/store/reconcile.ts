@@ -22,19 +22,28 @@ export async function listStoredEventIds(db: Database, ids: readonly string[]): 
   return new Set(rows.map(({ id }) => id));
 }
 
-/** What is known of subscriptions: the newest state, and the tenant that has it now. */
+/** What is known of subscriptions: the newest state, the tenant that has it now, and the tenant of its customer. */
 export async function readKnownSubscriptions(
   db: Database,
-  ids: readonly string[],
+  subscriptions: readonly { id: string; customerId: string }[],
 ): Promise<ReadonlyMap<string, KnownSubscription>> {
-  if (ids.length === 0) return new Map();
-  const [rows, tenants] = await db.batch([
+  if (subscriptions.length === 0) return new Map();
+  const ids = subscriptions.map(({ id }) => id);
+  const customers = subscriptions.map(({ customerId }) => customerId);
+  const [rows, tenants, customerTenants] = await db.batch([
     db.select().from(stripeSubscriptions).where(isAmong(stripeSubscriptions.subscriptionId, ids)),
     db.select().from(tenantsMaster).where(isAmong(tenantsMaster.stripeSubscriptionId, ids)),
+    db.select().from(tenantsMaster).where(isAmong(tenantsMaster.stripeCustomerId, customers)),
   ]);
   const rowOf = new Map(rows.map((row) => [row.subscriptionId, row]));
   const tenantOf = new Map(tenants.map((tenant) => [tenant.stripeSubscriptionId, tenant]));
-  return new Map(ids.map((id) => [id, { row: rowOf.get(id), tenant: tenantOf.get(id) }]));
+  const tenantOfCustomer = new Map(customerTenants.map((tenant) => [tenant.stripeCustomerId, tenant]));
+  return new Map(
+    subscriptions.map(({ id, customerId }) => [
+      id,
+      { row: rowOf.get(id), tenant: tenantOf.get(id), customerTenant: tenantOfCustomer.get(customerId) },
+    ]),
+  );
 }
 
 /** Tenants that are not being erased and name a subscription, in order of their ids. */

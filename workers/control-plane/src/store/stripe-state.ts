@@ -1,15 +1,16 @@
-import { and, desc, eq, inArray, lte, or } from "drizzle-orm";
+import { and, desc, eq, inArray, lte, or, sql, type SQL } from "drizzle-orm";
 import { isTenantId } from "@prego/core/id";
 import { formatInstant } from "@prego/core/period";
 import { plans, stripeSubscriptions, tenantsMaster } from "@prego/core/schema";
 import type { Database } from "@prego/core/store";
 import type { SubscriptionFields } from "@prego/core/stripe";
 import { regionOfPurchase } from "../domain/checkout-effect.ts";
+import type { NodeRoom } from "../domain/placement.ts";
 import type { TenantRow } from "../domain/rows.ts";
 import type { StripeFact } from "../domain/stripe-fact.ts";
 import type { StripeState } from "../domain/stripe-state.ts";
-import { listNodeRoom } from "./nodes.ts";
-import { listOpenJobs } from "./provision-jobs.ts";
+import { listNodeRoom, selectNodeRoom } from "./nodes.ts";
+import { listOpenJobs, selectOpenJobs } from "./provision-jobs.ts";
 
 const NOTHING: StripeState = {
   subscription: undefined,
@@ -84,19 +85,44 @@ async function readCheckoutState(
   };
 }
 
+/** In one round: every event of a subscription waits for it. The tenant is the one that has it, else its customer's. */
 async function readSubscriptionState(
   db: Database,
   { subscription }: StripeFact & { kind: "subscription" },
   { nowMs, asked }: { nowMs: number; asked: ReadonlyMap<string, SubscriptionFields> },
 ): Promise<StripeState> {
-  const [subscriptions, tenants] = await db.batch([
-    db.select().from(stripeSubscriptions).where(eq(stripeSubscriptions.subscriptionId, subscription.id)),
-    db.select().from(tenantsMaster).where(eq(tenantsMaster.stripeSubscriptionId, subscription.id)),
+  const { id, customerId } = subscription;
+  const followerOf = (column: "tenant_id" | "region"): SQL =>
+    sql`(SELECT ${sql.raw(column)} FROM tenants_master WHERE stripe_subscription_id = ${id} OR stripe_customer_id = ${customerId}
+      ORDER BY stripe_subscription_id IS ${id} DESC LIMIT 1)`;
+  const prices = [subscription.priceId, asked.get(id)?.priceId].filter((price) => price !== undefined);
+  const rows = db.batch([
+    db.select().from(stripeSubscriptions).where(eq(stripeSubscriptions.subscriptionId, id)),
+    db
+      .select()
+      .from(tenantsMaster)
+      .where(or(eq(tenantsMaster.stripeSubscriptionId, id), eq(tenantsMaster.stripeCustomerId, customerId))),
+    selectOpenJobs(db, followerOf("tenant_id")),
+    selectPlansByPrice(
+      db,
+      sql`${plans.stripePriceId} IN (SELECT value FROM json_each(${JSON.stringify(prices)})
+        UNION SELECT price_id FROM stripe_subscriptions WHERE subscription_id = ${id})`,
+      nowMs,
+    ),
   ]);
-  const [tenant] = tenants;
-  const prices = [subscription.priceId, asked.get(subscription.id)?.priceId, subscriptions[0]?.priceId];
-  const surroundings = await readSurroundings(db, { tenant, region: tenant?.region, prices, nowMs });
-  return { ...NOTHING, subscription: subscriptions[0], tenant, ...surroundings };
+  const [[subscriptions, tenants, openJobs, planRows], nodes] = await Promise.all([
+    rows,
+    db.all<NodeRoom>(selectNodeRoom(followerOf("region"))),
+  ]);
+  return {
+    ...NOTHING,
+    subscription: subscriptions[0],
+    tenant: tenants.find(({ stripeSubscriptionId }) => stripeSubscriptionId === id),
+    customerTenant: tenants.find(({ stripeCustomerId }) => stripeCustomerId === customerId),
+    openJobs,
+    nodes,
+    planIdByPrice: toPlanMap(planRows),
+  };
 }
 
 async function readSurroundings(
@@ -124,13 +150,18 @@ export async function readPlansByPrice(
   nowMs: number,
 ): Promise<ReadonlyMap<string, string>> {
   if (prices.length === 0) return new Map();
-  const rows = await db
+  return toPlanMap(await selectPlansByPrice(db, inArray(plans.stripePriceId, [...prices]), nowMs));
+}
+
+const selectPlansByPrice = (db: Database, isOfPrices: SQL, nowMs: number) =>
+  db
     .select({ price: plans.stripePriceId, planId: plans.planId })
     .from(plans)
-    .where(and(inArray(plans.stripePriceId, [...prices]), lte(plans.effectiveFrom, formatInstant(nowMs))))
+    .where(and(isOfPrices, lte(plans.effectiveFrom, formatInstant(nowMs))))
     .orderBy(desc(plans.effectiveFrom), desc(plans.version));
-  return new Map(rows.toReversed().flatMap(({ price, planId }) => (price === null ? [] : [[price, planId]])));
-}
+
+const toPlanMap = (rows: readonly { price: string | null; planId: string }[]): ReadonlyMap<string, string> =>
+  new Map(rows.toReversed().flatMap(({ price, planId }) => (price === null ? [] : [[price, planId]])));
 
 async function findTenantOfSubscription(db: Database, subscriptionId = ""): Promise<TenantRow | undefined> {
   return (await db.select().from(tenantsMaster).where(eq(tenantsMaster.stripeSubscriptionId, subscriptionId)))[0];

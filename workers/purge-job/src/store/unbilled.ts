@@ -5,7 +5,8 @@ import { type PurgeStorage, read } from "./storage.ts";
 export async function findUnbilled(storage: PurgeStorage, tenantId: string): Promise<string | undefined> {
   const [row] = await read<{ charges: number; arriving: number; late: number; month: string | null }>(
     storage,
-    sql`SELECT EXISTS (SELECT 1 FROM stripe_usage_outbox WHERE tenant_id = ${tenantId} AND status = 'pending') AS charges,
+    sql`SELECT EXISTS (SELECT 1 FROM stripe_usage_outbox WHERE tenant_id = ${tenantId} AND status = 'pending')
+        OR EXISTS (SELECT 1 FROM stripe_invoice_outbox WHERE tenant_id = ${tenantId} AND status = 'pending') AS charges,
       EXISTS (SELECT 1 FROM usage_objects WHERE tenant_id = ${tenantId} AND status = 'pending') AS arriving,
       EXISTS (SELECT 1 FROM usage_adjustments WHERE tenant_id = ${tenantId} AND billed_cycle IS NULL) AS late,
       (SELECT max(substr(hour, 1, 7)) FROM usage_rollups WHERE tenant_id = ${tenantId} HAVING max(substr(hour, 1, 7)) >

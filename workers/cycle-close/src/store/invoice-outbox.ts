@@ -1,0 +1,150 @@
+import { isConstraintFailure, isGuardFailure } from "@prego/core/d1-error";
+import { type Cycle, formatInstant, parseInstant } from "@prego/core/period";
+import { commit, type Database, requireChanged, type Statement } from "@prego/core/store";
+import { sql } from "drizzle-orm";
+import { InvoicePayload } from "../plan/invoice-payload.ts";
+import { appendAuditRows, appendTraceRows } from "./append-rows.ts";
+import { endedCharges, recentCycles } from "./health.ts";
+import type { OutboxRecord } from "./outbox.ts";
+
+/** Charges that were sent as invoice items of a customer whose subscription has ended. */
+export interface EndedDebt {
+  tenantId: string;
+  cycle: Cycle;
+  currency: string;
+  customer: string;
+  subscriptionId: string | null;
+  traceId: string | null;
+  /** Identifiers of the charges. */
+  charges: string[];
+}
+
+/** A row of the outbox with its payload read. */
+export interface InvoiceRow {
+  tenantId: string;
+  cycle: Cycle;
+  identifier: string;
+  attempts: number;
+  intentAtMs: number | null;
+  createdAtMs: number;
+  traceId: string | null;
+  payload: InvoicePayload;
+}
+
+/** Debts of the newest cycles without a row here, whole cycles only: none of a tenant's charges may still be on its way. */
+export async function listEndedDebts(db: Database, limit: number): Promise<EndedDebt[]> {
+  const debts = await db.all<Omit<EndedDebt, "charges"> & { charges: string }>(sql`
+    SELECT t.tenant_id AS tenantId, o.cycle, o.payload_json ->> '$.currency' AS currency,
+      o.payload_json ->> '$.customer' AS customer, t.stripe_subscription_id AS subscriptionId, t.trace_id AS traceId,
+      json_group_array(o.identifier) AS charges
+    FROM ${endedCharges}
+      AND o.mode = 'invoice_item' AND o.status = 'sent' AND o.cycle IN (${recentCycles})
+      AND NOT EXISTS (SELECT 1 FROM stripe_usage_outbox p WHERE p.tenant_id = t.tenant_id AND p.cycle = o.cycle
+        AND p.mode = 'invoice_item' AND p.status = 'pending')
+      AND NOT EXISTS (SELECT 1 FROM stripe_invoice_outbox i WHERE i.tenant_id = t.tenant_id AND i.cycle = o.cycle
+        AND i.currency = o.payload_json ->> '$.currency')
+    GROUP BY t.tenant_id, o.cycle, currency, customer ORDER BY t.tenant_id, o.cycle LIMIT CAST(${limit} AS INTEGER)`);
+  return debts.map((debt) => ({ ...debt, charges: JSON.parse(debt.charges) as string[] }));
+}
+
+/** Writes the row of a debt. False when another run was first. */
+export function insertInvoice(
+  db: Database,
+  invoice: { debt: EndedDebt; identifier: string; status: "pending" | "nothing_pending"; payload: InvoicePayload },
+  record: OutboxRecord,
+): Promise<boolean> {
+  const { debt, identifier, status, payload } = invoice;
+  const now = formatInstant(record.nowMs);
+  const insert = sql`INSERT INTO stripe_invoice_outbox
+      (tenant_id, cycle, currency, identifier, payload_json, status, next_attempt_at, trace_id, created_at, updated_at)
+    VALUES (${debt.tenantId}, ${debt.cycle}, ${debt.currency}, ${identifier}, ${JSON.stringify(payload)}, ${status}, ${now},
+      ${debt.traceId}, ${now}, ${now})`;
+  return commitOne(db, insert, record);
+}
+
+/** Pending rows that are due, those that wait longest first. */
+export async function listDueInvoices(db: Database, nowMs: number, limit: number): Promise<InvoiceRow[]> {
+  const rows =
+    await db.all<StoredRow>(sql`SELECT tenant_id AS tenantId, cycle, identifier, attempts, intent_at AS intentAt,
+      created_at AS createdAt, trace_id AS traceId, payload_json AS payloadJson
+    FROM stripe_invoice_outbox WHERE status = 'pending' AND next_attempt_at <= ${formatInstant(nowMs)}
+    ORDER BY next_attempt_at, identifier LIMIT CAST(${limit} AS INTEGER)`);
+  return rows.map(readRow);
+}
+
+type StoredRow = Pick<InvoiceRow, "tenantId" | "cycle" | "identifier" | "attempts" | "traceId"> & {
+  intentAt: string | null;
+  createdAt: string;
+  payloadJson: string;
+};
+
+const readRow = ({ intentAt, createdAt, payloadJson, ...row }: StoredRow): InvoiceRow => ({
+  ...row,
+  intentAtMs: intentAt === null ? null : readInstant(intentAt),
+  createdAtMs: readInstant(createdAt),
+  payload: InvoicePayload.parse(JSON.parse(payloadJson)),
+});
+
+function readInstant(text: string): number {
+  const ms = parseInstant(text);
+  if (ms === undefined) throw new RangeError("an invoice row holds something else than an instant");
+  return ms;
+}
+
+/** Takes a row before any call: counts the attempt, stores the time of the intent, holds it. Undefined if another run has it. */
+export async function claimInvoice(
+  db: Database,
+  row: InvoiceRow,
+  { nowMs, holdUntilMs }: { nowMs: number; holdUntilMs: number },
+): Promise<InvoiceRow | undefined> {
+  const now = formatInstant(nowMs);
+  const claimed = await db.all(sql`UPDATE stripe_invoice_outbox
+    SET attempts = attempts + 1, intent_at = coalesce(intent_at, ${now}), updated_at = ${now},
+      next_attempt_at = ${formatInstant(holdUntilMs)}
+    WHERE identifier = ${row.identifier} AND status = 'pending' AND next_attempt_at <= ${now}
+      AND attempts = CAST(${row.attempts} AS INTEGER) RETURNING identifier`);
+  return claimed.length === 1 ? { ...row, attempts: row.attempts + 1 } : undefined;
+}
+
+/** Stores a new intent under a new key, after a look-up found nothing. Undefined if the row is not ours any more. */
+export async function renewInvoiceIntent(
+  db: Database,
+  row: InvoiceRow,
+  nowMs: number,
+): Promise<InvoiceRow | undefined> {
+  const payload = { ...row.payload, key_epoch: row.payload.key_epoch + 1 };
+  const renewed = await db.all(sql`UPDATE stripe_invoice_outbox
+    SET intent_at = ${formatInstant(nowMs)}, updated_at = ${formatInstant(nowMs)}, payload_json = ${JSON.stringify(payload)}
+    WHERE identifier = ${row.identifier} AND status = 'pending' AND attempts = CAST(${row.attempts} AS INTEGER)
+    RETURNING identifier`);
+  return renewed.length === 1 ? { ...row, payload } : undefined;
+}
+
+/** How a claimed row is left. */
+export interface InvoiceResult {
+  row: InvoiceRow;
+  status: "pending" | "sent" | "rejected";
+  stripeId: string | null;
+  error: string | null;
+  nextAttemptAtMs: number;
+}
+
+/** Records what became of a claimed row. False if it is not ours any more. */
+export function recordInvoice(db: Database, result: InvoiceResult, record: OutboxRecord): Promise<boolean> {
+  const { row, status, stripeId, error, nextAttemptAtMs } = result;
+  const update = sql`UPDATE stripe_invoice_outbox
+    SET status = ${status}, stripe_id = ${stripeId}, error = ${error?.slice(0, 300) ?? null},
+      next_attempt_at = ${formatInstant(nextAttemptAtMs)}, updated_at = ${formatInstant(record.nowMs)}
+    WHERE identifier = ${row.identifier} AND status = 'pending' AND attempts = CAST(${row.attempts} AS INTEGER)`;
+  return commitOne(db, update, record);
+}
+
+async function commitOne(db: Database, change: Statement, { audit, trace }: OutboxRecord): Promise<boolean> {
+  try {
+    await commit(db, [change, requireChanged(1), ...appendAuditRows(audit), ...appendTraceRows(trace)]);
+    return true;
+  } catch (error) {
+    if (isGuardFailure(error) || isConstraintFailure(error)) return false;
+    throw error;
+  }
+}
