@@ -17,7 +17,5 @@ CREATE TABLE stripe_invoice_outbox (
   PRIMARY KEY (tenant_id, cycle, currency)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stripe_invoice_outbox_due ON stripe_invoice_outbox (next_attempt_at) WHERE status = 'pending';
-CREATE INDEX tenants_master_ended ON tenants_master (tenant_id)
-  WHERE subscription_status IN ('canceled', 'incomplete_expired') AND status NOT IN ('Purging', 'Purged');
 -- The room of nodes is counted for every event of a tenant.
 CREATE INDEX tenants_master_node ON tenants_master (node_id) WHERE node_id IS NOT NULL;

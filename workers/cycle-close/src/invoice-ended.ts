@@ -151,6 +151,7 @@ const stateOf = (row: InvoiceRow): SendState => ({
   intentAtMs: row.intentAtMs,
   keyEpoch: row.payload.key_epoch,
   attempts: row.attempts,
+  mustLookUp: false,
   eventAtMs: null,
 });
 
