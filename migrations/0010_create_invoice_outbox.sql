@@ -1,4 +1,5 @@
 -- Invoices for overage that no invoice of a subscription collects any more, because the subscription has ended.
+-- Effect on live rows: none changes. It worked when `EXPLAIN QUERY PLAN` of a count by node names tenants_master_node.
 CREATE TABLE stripe_invoice_outbox (
   tenant_id TEXT NOT NULL,
   cycle TEXT NOT NULL,

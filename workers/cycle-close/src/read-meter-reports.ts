@@ -5,7 +5,7 @@ import { METER_REPORT_WATCH_MS, METER_REPORTS_PER_RUN_MAX } from "./limits.ts";
 import { type MeterRefusals, readMeterReport } from "./plan/meter-report.ts";
 import { recordChange } from "./record.ts";
 import { findSentRows, listUnreadReports, saveReportsThrough } from "./store/meter-reports.ts";
-import { rejectSentRow } from "./store/outbox.ts";
+import { rejectSentRow } from "./store/rejected-rows.ts";
 
 /**
  * Reads Stripe's late reports about meter events that were sent, and rejects the rows they name. A report that cannot be

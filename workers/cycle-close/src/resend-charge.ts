@@ -3,7 +3,7 @@ import type { Deps } from "./deps.ts";
 import { RESENDS_MAX } from "./limits.ts";
 import { recordChange } from "./record.ts";
 import { type ChargeRow, findCharge } from "./store/charges.ts";
-import { resendRejectedRow } from "./store/outbox.ts";
+import { resendRejectedRow } from "./store/rejected-rows.ts";
 
 /** What an operator wants; the reason may name people and goes where a purge erases it. */
 export interface ResendWish {

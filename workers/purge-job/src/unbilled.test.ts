@@ -9,24 +9,60 @@ const YESTERDAY = "2026-11-20T02:00:00.000Z";
 const WEEK_AFTER_DEADLINE_MS = Date.parse("2026-11-27T02:00:00.000Z");
 
 const rollup = (tenant_id: string, hour: string): Row => ({
-  ...{ tenant_id, meter_key: "calls", hour, qty: 1, events: 1 },
-  ...{ first_event_at: TEXT, last_event_at: TEXT, updated_at: TEXT },
+  tenant_id,
+  meter_key: "calls",
+  hour,
+  qty: 1,
+  events: 1,
+  first_event_at: TEXT,
+  last_event_at: TEXT,
+  updated_at: TEXT,
 });
 const closedMonth = (tenant_id: string): Row => ({
-  ...{ tenant_id, meter_key: "calls", cycle: "2026-10", corrected_cycle: "2026-10", qty: 1, included: 1, overage: 0 },
-  ...{ amount_minor: 0, currency: "eur", plan_snapshot_json: "{}", rollup_digest: "d", closed_at: TEXT },
+  tenant_id,
+  meter_key: "calls",
+  cycle: "2026-10",
+  corrected_cycle: "2026-10",
+  qty: 1,
+  included: 1,
+  overage: 0,
+  amount_minor: 0,
+  currency: "eur",
+  plan_snapshot_json: "{}",
+  rollup_digest: "d",
+  closed_at: TEXT,
 });
 const object = (tenant_id: string): Row => ({
-  ...{ r2_key: `usage_raw/tenant_id=${tenant_id}/a`, tenant_id, hour: "2026-10-31T23", events: 1, bytes: 1 },
-  ...{ sha256: "s", status: "pending", created_at: TEXT },
+  r2_key: `usage_raw/tenant_id=${tenant_id}/a`,
+  tenant_id,
+  hour: "2026-10-31T23",
+  events: 1,
+  bytes: 1,
+  sha256: "s",
+  status: "pending",
+  created_at: TEXT,
 });
 const lateUsage = (tenant_id: string): Row => ({
-  ...{ tenant_id, meter_key: "calls", corrected_cycle: "2026-09", r2_key: "a", qty: 1, events: 1, created_at: TEXT },
+  tenant_id,
+  meter_key: "calls",
+  corrected_cycle: "2026-09",
+  r2_key: "a",
+  qty: 1,
+  events: 1,
+  created_at: TEXT,
 });
 const charge = (tenant_id: string): Row => ({
-  ...{ tenant_id, meter_key: "calls", cycle: "2026-10", corrected_cycle: "2026-10", mode: "invoice_item" },
-  ...{ identifier: `prego_${tenant_id}`, payload_json: "{}", status: "pending", next_attempt_at: TEXT },
-  ...{ created_at: TEXT, updated_at: TEXT },
+  tenant_id,
+  meter_key: "calls",
+  cycle: "2026-10",
+  corrected_cycle: "2026-10",
+  mode: "invoice_item",
+  identifier: `prego_${tenant_id}`,
+  payload_json: "{}",
+  status: "pending",
+  next_attempt_at: TEXT,
+  created_at: TEXT,
+  updated_at: TEXT,
 });
 
 const statusOf = async (tenantId: string): Promise<string | undefined> =>

@@ -192,50 +192,25 @@ export async function recordResults(
     attempts: String(released ? row.attempts - 1 : row.attempts),
     untried: released && row.intentAtMs === null ? 1 : 0,
   }));
+  const compareAfter = formatInstant(record.nowMs + SUM_DELAY_MS);
   const update = sql`UPDATE stripe_usage_outbox AS o
     SET status = r.value ->> 'status', stripe_id = r.value ->> 'stripe_id', error = r.value ->> 'error',
       attempts = CAST(r.value ->> 'attempts' AS INTEGER), next_attempt_at = r.value ->> 'next',
       intent_at = iif(r.value ->> 'untried' = 1, NULL, o.intent_at),
-      compare_after = iif(r.value ->> 'status' = 'sent' AND o.mode = 'meter_event', ${formatInstant(
-        record.nowMs + SUM_DELAY_MS,
-      )}, NULL), updated_at = ${formatInstant(record.nowMs)}
+      compare_after = iif(r.value ->> 'status' = 'sent' AND o.mode = 'meter_event', ${compareAfter}, NULL),
+      updated_at = ${formatInstant(record.nowMs)}
     FROM json_each(${JSON.stringify(rows)}) AS r
     WHERE o.identifier = r.value ->> 'identifier' AND o.status = 'pending'
       AND o.attempts = CAST(r.value ->> 'claimed' AS INTEGER)`;
   return commitAll(db, update, { expected: rows.length, ...record });
 }
 
-/** Rejects a row that Stripe took and reported as bad later. False if it is not `sent` any more. */
-export function rejectSentRow(
+/** Commits a change of rows with its audit and trace rows. False if not all of them are as they were any more. */
+export async function commitAll(
   db: Database,
-  row: { identifier: string; reason: string },
-  record: OutboxRecord,
+  update: SQL,
+  record: OutboxRecord & { expected: number },
 ): Promise<boolean> {
-  const update = sql`UPDATE stripe_usage_outbox
-    SET status = 'rejected', error = ${row.reason.slice(0, 300)}, updated_at = ${formatInstant(record.nowMs)}
-    WHERE identifier = ${row.identifier} AND status = 'sent'`;
-  return commitAll(db, update, { expected: 1, ...record });
-}
-
-/**
- * Makes a rejected row pending again: due at once, looked up first, then sent under keys that no earlier call used. Attempts go
- * on counting, so that a slow run cannot take the row for the one it claimed. False if it was changed meanwhile.
- */
-export function resendRejectedRow(
-  db: Database,
-  row: { identifier: string; resends: number },
-  record: OutboxRecord,
-): Promise<boolean> {
-  const now = formatInstant(record.nowMs);
-  const update = sql`UPDATE stripe_usage_outbox
-    SET status = 'pending', next_attempt_at = ${now}, updated_at = ${now},
-      payload_json = json_set(payload_json, '$.resends', CAST(${row.resends + 1} AS INTEGER), '$.look_up_first', json('true'))
-    WHERE identifier = ${row.identifier} AND status = 'rejected'
-      AND coalesce(payload_json ->> '$.resends', 0) = CAST(${row.resends} AS INTEGER)`;
-  return commitAll(db, update, { expected: 1, ...record });
-}
-
-async function commitAll(db: Database, update: SQL, record: OutboxRecord & { expected: number }): Promise<boolean> {
   try {
     await commit(db, [
       update,
