@@ -1,9 +1,15 @@
 import { isGuardFailure } from "@prego/core/d1-error";
 import { describeError } from "@prego/core/log";
 import { parseUsageObjectKey } from "@prego/core/usage-object";
-import { findStopReason, noteFailure, type RunContext, takeBytes } from "./context.ts";
+import { findStopReason, noteUnread, type RunContext, takeBytes } from "./context.ts";
 import { drain } from "./drain.ts";
-import { ADOPTIONS_PER_COMMIT_MAX, ADOPTIONS_PER_RUN_MAX, OBJECT_BYTES_MAX, RECONCILE_AGE_MS_MIN } from "./limits.ts";
+import {
+  ADOPTIONS_PER_COMMIT_MAX,
+  ADOPTIONS_PER_RUN_MAX,
+  OBJECT_BYTES_MAX,
+  RECONCILE_AGE_MS_MIN,
+  UNREAD_IN_A_ROW_MAX,
+} from "./limits.ts";
 import type { ReconcileReport } from "./reconcile-report.ts";
 import type { ListedObject, RawUsage } from "./store/raw-usage.ts";
 import type { Adoption } from "./store/reconcile.ts";
@@ -24,17 +30,20 @@ export async function adoptObjects(
   if (listed.length === 0) return true;
   const orphans = findOrphans(listed, report, context.deps.now());
   const traces = await context.deps.objects.findTenantTraces([...new Set(orphans.map(({ tenantId }) => tenantId))]);
-  for (const [tenantId, objects] of Map.groupBy(orphans, (orphan) => orphan.tenantId)) {
-    const traceId = traces.get(tenantId);
-    if (traceId === undefined) {
-      report.refused += objects.length;
-      continue;
-    }
+  const owned = orphans.filter(({ tenantId }) => traces.has(tenantId));
+  report.refused += orphans.length - owned.length;
+  // Adopted objects are no orphans any more: those that could not be read come first, in the order of the keys.
+  const waiting = owned.slice(report.passed_over);
+  for (const [tenantId, objects] of Map.groupBy(waiting, (orphan) => orphan.tenantId)) {
+    const traceId = traces.get(tenantId) ?? null;
     for (let start = 0; start < objects.length; start += ADOPTIONS_PER_COMMIT_MAX) {
       const share = objects.slice(start, start + ADOPTIONS_PER_COMMIT_MAX);
-      if (report.adopted + share.length > ADOPTIONS_PER_RUN_MAX || findStopReason(context) !== undefined) return false;
+      const taken = report.adopted + report.unread + share.length;
+      if (taken > ADOPTIONS_PER_RUN_MAX || findStopReason(context) !== undefined) return false;
       const measured = await measureObjects(context, share);
       await adoptOfTenant(context, report, { tenantId, traceId, objects: measured.objects });
+      report.unread += measured.unread;
+      report.passed_over += measured.unread;
       if (!measured.complete) return false;
     }
   }
@@ -59,19 +68,24 @@ function findOrphans(listed: readonly ListedObject[], report: ReconcileReport, n
 async function measureObjects(
   context: RunContext,
   orphans: readonly Orphan[],
-): Promise<{ objects: Adopted[]; complete: boolean }> {
+): Promise<{ objects: Adopted[]; unread: number; complete: boolean }> {
   const objects: Adopted[] = [];
+  let unread = 0;
   for (const { key, hour, bytes } of orphans) {
-    if (!takeBytes(context, bytes)) return { objects, complete: false };
+    if (context.unreadInARow >= UNREAD_IN_A_ROW_MAX || !takeBytes(context, bytes)) {
+      return { objects, unread, complete: false };
+    }
     try {
       const measured = await measureObject(context.deps.raw, key);
+      context.unreadInARow = 0;
       if (measured !== undefined) objects.push({ key, hour, ...measured });
     } catch (error) {
       context.deps.log("warn", "adoption.failed", { error: describeError(error) });
-      noteFailure(context, "adoption", 1);
+      noteUnread(context, "adoption");
+      unread += 1;
     }
   }
-  return { objects, complete: true };
+  return { objects, unread, complete: true };
 }
 
 const LINE_FEED = 0x0a;

@@ -1,13 +1,13 @@
 import { describeError } from "@prego/core/log";
 import { commitGroup } from "./commit-group.ts";
-import { findStopReason, noteFailure, type RunContext, takeBytes } from "./context.ts";
+import { findStopReason, noteUnread, type RunContext, takeBytes } from "./context.ts";
 import { GROUP_OBJECTS_MAX, GROUP_ROWS_MAX, OBJECT_BYTES_MAX, READS_AT_ONCE } from "./limits.ts";
-import type { PendingObject, SummedObject } from "./plan.ts";
+import { type PendingObject, QUEUE_START, type SummedObject } from "./plan.ts";
 import { quarantineObject } from "./quarantine.ts";
 import { readObject } from "./read-object.ts";
 import type { StopReason } from "./report.ts";
 
-/** Takes waiting objects in the order of storing until none is left or the run must stop. */
+/** Takes waiting objects, those that failed least and were stored first, until none is left or the run must stop. */
 export async function aggregatePending(context: RunContext): Promise<void> {
   const group = createGroup(context);
   const stopped = await readPending(context, group.add);
@@ -19,10 +19,10 @@ async function readPending(
   context: RunContext,
   add: (object: SummedObject) => Promise<void>,
 ): Promise<StopReason | undefined> {
-  let afterSeq = 0;
+  let after = QUEUE_START;
   // Every turn takes a D1 statement, of which a run has a bounded number.
   for (;;) {
-    const page = await context.deps.objects.findPending(afterSeq);
+    const page = await context.deps.objects.findPending(after);
     const last = page.at(-1);
     if (last === undefined) return undefined;
     for (let start = 0; start < page.length;) {
@@ -36,7 +36,7 @@ async function readPending(
       }
       start += wave.length;
     }
-    afterSeq = last.seq;
+    after = last;
     const stop = findStopReason(context);
     if (stop !== undefined) return stop;
   }
@@ -52,11 +52,12 @@ async function readOrNote(context: RunContext, object: PendingObject): Promise<S
   const { deps } = context;
   try {
     const outcome = await readObject(deps.raw, object);
+    context.unreadInARow = 0;
     if (outcome.kind === "summed") return outcome.object;
     await quarantineObject(context, object, outcome.reason);
   } catch (error) {
     deps.log("warn", "object.failed", { seq: object.seq, error: describeError(error) });
-    noteFailure(context, "object_unread", 1);
+    noteUnread(context, "object_unread", object.seq);
   }
   return undefined;
 }

@@ -2,9 +2,10 @@ import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test"
 import { env as testEnv } from "cloudflare:workers";
 import { createHash } from "node:crypto";
 import type { Runtime } from "@prego/core/http";
-import type { JobRun } from "@prego/core/job-run";
+import { type JobRun, runUnderLease } from "@prego/core/job-run";
 import { usageObjectKey } from "@prego/core/usage-object";
 import { createWorker } from "./app.ts";
+import { JOB } from "./context.ts";
 import { createDeps, type Deps } from "./deps.ts";
 import type { Env } from "./env.ts";
 import type { AggregationReport } from "./report.ts";
@@ -45,6 +46,23 @@ export const jobRun = (change: Partial<JobRun> = {}): JobRun => ({
 
 export const aggregate = (deps: Deps = createTestDeps(), run: JobRun = jobRun()): Promise<AggregationReport> =>
   runAggregation(deps, run);
+
+const DAY_MS = 86_400_000;
+let leasedRuns = 0;
+
+/** A run under the lease on a later day, so that its report is there for the next one. */
+export async function runJob(deps: Deps = createTestDeps(), daysLater = 0): Promise<AggregationReport> {
+  leasedRuns += 1;
+  const started = NOW_MS + leasedRuns;
+  const { leases, log } = deps;
+  const { trigger, actor } = jobRun();
+  const start = { job: JOB, runId: `run_${leasedRuns}`, trigger, actor, dueAtMs: NOW_MS + daysLater * DAY_MS };
+  const outcome = await runUnderLease({ ...start, leases, log, now: () => started }, (run) =>
+    runAggregation(deps, run),
+  );
+  if (outcome.kind !== "ran") throw new Error("the lease is held");
+  return outcome.report;
+}
 
 export async function post(
   path: string,

@@ -16,12 +16,14 @@ export async function commitGroup(context: RunContext, objects: readonly SummedO
       waiting = await findStillWaiting(context, waiting);
     }
     // Whoever comes first every time is making progress; these are planned again by the next run.
-    if (waiting.length > 0) noteFailure(context, "contended", waiting.length);
+    if (waiting.length > 0) noteFailure(context, "contended", seqsOf(waiting));
   } catch (error) {
     context.deps.log("warn", "group.failed", { objects: waiting.length, error: describeError(error) });
-    noteFailure(context, `d1_${classifyD1Error(error)}`, waiting.length);
+    noteFailure(context, `d1_${classifyD1Error(error)}`, seqsOf(waiting));
   }
 }
+
+const seqsOf = (objects: readonly SummedObject[]): number[] => objects.map(({ seq }) => seq);
 
 type CommitOutcome = "committed" | "overtaken" | "unfit";
 
@@ -65,7 +67,7 @@ async function findStillWaiting(
   { deps, report }: RunContext,
   objects: readonly SummedObject[],
 ): Promise<SummedObject[]> {
-  const pending = await deps.objects.findStillPending(objects.map(({ seq }) => seq));
+  const pending = await deps.objects.findStillPending(seqsOf(objects));
   const waiting = objects.filter(({ seq }) => pending.has(seq));
   report.already_done += objects.length - waiting.length;
   return waiting;

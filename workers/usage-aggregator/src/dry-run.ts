@@ -2,7 +2,7 @@ import { dayOf } from "@prego/core/period";
 import { formatQuantity } from "@prego/core/quantity";
 import type { Deps } from "./deps.ts";
 import { DRY_RUN_OBJECTS_MAX, DRY_RUN_ROWS_MAX, RUN_BYTES_MAX } from "./limits.ts";
-import { type Adjustment, planGroup, planReconcile, type RollupDelta, type SummedObject } from "./plan.ts";
+import { type Adjustment, planGroup, planReconcile, QUEUE_START, type RollupDelta, type SummedObject } from "./plan.ts";
 import { readObject } from "./read-object.ts";
 import { JOB } from "./context.ts";
 
@@ -10,6 +10,8 @@ import { JOB } from "./context.ts";
 export interface AggregationPreview {
   pending: number;
   objects_read: number;
+  /** Of these, those that R2 did not give out; a run would leave them waiting. */
+  unread: number;
   would_finish: number;
   would_quarantine: { seq: number; reason: string }[];
   rollups: Record<string, unknown>[];
@@ -22,7 +24,7 @@ export interface AggregationPreview {
 /** Reads the first waiting objects and prints their plan; changes nothing. */
 export async function previewAggregation(deps: Deps, dueAtMs: number): Promise<AggregationPreview> {
   const { pending } = await deps.objects.countBacklog();
-  const { read, summed, faults } = await readFirst(deps);
+  const { read, unread, summed, faults } = await readFirst(deps);
   const plan = planGroup(summed, await deps.rollups.findLate(summed));
   const rollups = plan?.rollups ?? [];
   const adjustments = plan?.adjustments ?? [];
@@ -30,6 +32,7 @@ export async function previewAggregation(deps: Deps, dueAtMs: number): Promise<A
   return {
     pending,
     objects_read: read,
+    unread,
     would_finish: plan === undefined ? 0 : summed.length,
     would_quarantine: faults,
     rollups: rollups.slice(0, DRY_RUN_ROWS_MAX).map(presentRollup),
@@ -39,20 +42,27 @@ export async function previewAggregation(deps: Deps, dueAtMs: number): Promise<A
   };
 }
 
-async function readFirst(
-  deps: Deps,
-): Promise<{ read: number; summed: SummedObject[]; faults: { seq: number; reason: string }[] }> {
+interface FirstObjects {
+  read: number;
+  unread: number;
+  summed: SummedObject[];
+  faults: { seq: number; reason: string }[];
+}
+
+async function readFirst(deps: Deps): Promise<FirstObjects> {
   const summed: SummedObject[] = [];
-  const faults: { seq: number; reason: string }[] = [];
+  const faults: FirstObjects["faults"] = [];
+  let unread = 0;
   let bytes = 0;
-  for (const object of await deps.objects.findPending(0, DRY_RUN_OBJECTS_MAX)) {
+  for (const object of await deps.objects.findPending(QUEUE_START, DRY_RUN_OBJECTS_MAX)) {
     bytes += object.bytes;
     if (bytes > RUN_BYTES_MAX) break;
-    const outcome = await readObject(deps.raw, object);
-    if (outcome.kind === "summed") summed.push(outcome.object);
+    const outcome = await readObject(deps.raw, object).catch(() => undefined);
+    if (outcome === undefined) unread += 1;
+    else if (outcome.kind === "summed") summed.push(outcome.object);
     else faults.push({ seq: object.seq, reason: outcome.reason });
   }
-  return { read: summed.length + faults.length, summed, faults };
+  return { read: summed.length + faults.length + unread, unread, summed, faults };
 }
 
 const presentRollup = ({ tenantId, meterKey, hour, qty, events }: RollupDelta): Record<string, unknown> => ({

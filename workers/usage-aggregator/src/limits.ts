@@ -21,8 +21,10 @@ export const READ_CHUNK_BYTES = 256 * 1024;
 export const RUN_STATEMENTS_MAX = 840;
 /** Times a group is planned again because another run, a close or a purge came first. */
 export const PLANS_PER_GROUP_MAX = 3;
-/** Storage failures in a row after which a run stops instead of failing every object. */
+/** Failed commits in a row after which a part of a run stops: D1 is down. */
 export const FAILURES_IN_A_ROW_MAX = 3;
+/** Unreadable objects in a row after which a part of a run stops: R2 is down, ten waves of it. */
+export const UNREAD_IN_A_ROW_MAX = 40;
 /** Waiting and quarantined objects are counted up to this, so that counting stays cheap. */
 export const COUNTED_ROWS_MAX = 10_000;
 /** Meters looked at for an aggregation that rollups cannot carry. */

@@ -11,7 +11,13 @@ export interface PendingObject {
   events: number;
   bytes: number;
   sha256: string;
+  /** Runs in which storage failed it. */
+  failures: number;
 }
+
+/** Place in the queue: after the object of these. */
+export type QueuePlace = Pick<PendingObject, "failures" | "seq">;
+export const QUEUE_START: QueuePlace = { failures: 0, seq: 0 };
 
 /** An object that was read to its end and is what its row says. */
 export interface SummedObject extends PendingObject {
@@ -94,13 +100,16 @@ export interface ReconcileState {
   finished: boolean;
   /** Row behind whose key an unfinished pass carries on. A `seq`, because a key names the tenant and reports are kept. */
   cursorSeq: number | null;
+  /** Objects without a row behind that place that could not be read: the rest of the pass leaves them alone. */
+  passedOver: number;
 }
 
 /** What a run does about reconciling: nothing more that day, a new pass, or the rest of one. */
 export function planReconcile(
   state: ReconcileState | undefined,
   day: string,
-): { kind: "rest"; state: ReconcileState } | { kind: "pass"; day: string; cursorSeq: number | null } {
-  if (state === undefined || (state.finished && state.day < day)) return { kind: "pass", day, cursorSeq: null };
-  return state.finished ? { kind: "rest", state } : { kind: "pass", day: state.day, cursorSeq: state.cursorSeq };
+): { kind: "rest" | "pass"; state: ReconcileState } {
+  if (state !== undefined && !state.finished) return { kind: "pass", state };
+  if (state !== undefined && state.day >= day) return { kind: "rest", state };
+  return { kind: "pass", state: { day, finished: false, cursorSeq: null, passedOver: 0 } };
 }

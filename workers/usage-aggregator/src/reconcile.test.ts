@@ -1,4 +1,3 @@
-import { runUnderLease } from "@prego/core/job-run";
 import { describe, expect, it } from "vitest";
 import {
   aggregate,
@@ -7,42 +6,14 @@ import {
   execute,
   HOUR,
   line,
-  NOW_MS,
   objectsOf,
   rollupsOf,
   rows,
+  runJob,
   seedObject,
   seedTenant,
 } from "./aggregator-test-kit.ts";
 import type { Deps } from "./deps.ts";
-import type { AggregationReport } from "./report.ts";
-import { runAggregation } from "./run.ts";
-
-const DAY_MS = 86_400_000;
-let runs = 0;
-
-/** A run under the lease, so that its report is there for the next one. */
-async function runJob(deps: Deps = createTestDeps(), dueAtMs = NOW_MS): Promise<AggregationReport> {
-  runs += 1;
-  const started = NOW_MS + runs;
-  const outcome = await runUnderLease(
-    {
-      job: "usage-aggregator",
-      runId: `run_${runs}`,
-      trigger: "cron",
-      actor: "cron:usage-aggregator",
-      dueAtMs,
-      leases: deps.leases,
-      now: () => started,
-      log: deps.log,
-    },
-    (run) => runAggregation(deps, run),
-  );
-  if (outcome.kind !== "ran") throw new Error("the lease is held");
-  return outcome.report;
-}
-
-const nextDay = (day: number): number => NOW_MS + day * DAY_MS;
 
 /** Lists in small pages, so that a pass takes many of them. */
 function withPagesOf(size: number): Deps {
@@ -64,21 +35,21 @@ function withPagesOf(size: number): Deps {
 
 describe("reconciling R2 with usage_objects", () => {
   it("happens once a UTC day", async () => {
-    const first = await runJob(createTestDeps(), nextDay(1));
+    const first = await runJob(createTestDeps(), 1);
     expect(first.reconcile).toMatchObject({ finished: true, pages: 1 });
-    expect((await runJob(createTestDeps(), nextDay(1))).reconcile).toMatchObject({ finished: true, pages: 0 });
-    expect((await runJob(createTestDeps(), nextDay(0))).reconcile).toMatchObject({ finished: true, pages: 0 });
-    expect((await runJob(createTestDeps(), nextDay(2))).reconcile).toMatchObject({ finished: true, pages: 1 });
+    expect((await runJob(createTestDeps(), 1)).reconcile).toMatchObject({ finished: true, pages: 0 });
+    expect((await runJob(createTestDeps(), 0)).reconcile).toMatchObject({ finished: true, pages: 0 });
+    expect((await runJob(createTestDeps(), 2)).reconcile).toMatchObject({ finished: true, pages: 1 });
   });
 
   it("adopts objects that other tools dropped, and the next run counts them once", async () => {
     await seedTenant("t_dropped");
     const { key, text } = await seedObject("t_dropped", [line({ tenantId: "t_dropped", qty: "2" })], { row: null });
     await env.BUCKET.put(key, text.trimEnd());
-    const report = await runJob(createTestDeps(), nextDay(3));
+    const report = await runJob(createTestDeps(), 3);
     expect(report).toMatchObject({ failed: 0, reconcile: { adopted: 1, refused: 0, missing: 0 } });
-    await runJob(createTestDeps(), nextDay(3));
-    await runJob(createTestDeps(), nextDay(4));
+    await runJob(createTestDeps(), 3);
+    await runJob(createTestDeps(), 4);
     expect(await objectsOf("t_dropped")).toMatchObject([{ status: "done" }]);
     expect(await rollupsOf("t_dropped")).toMatchObject([{ qty: "2000000", events: 1 }]);
     expect(await rows("SELECT actor, action FROM audit_logs WHERE tenant_id = 't_dropped'")).toEqual([
@@ -89,8 +60,8 @@ describe("reconciling R2 with usage_objects", () => {
   it("adopts an object with a bad line, which is then quarantined", async () => {
     await seedTenant("t_dropped_bad");
     await seedObject("t_dropped_bad", [line({ tenantId: "t_dropped_bad" }), "oops"], { row: null });
-    await runJob(createTestDeps(), nextDay(5));
-    expect(await runJob(createTestDeps(), nextDay(5))).toMatchObject({ quarantined: 1 });
+    await runJob(createTestDeps(), 5);
+    expect(await runJob(createTestDeps(), 5)).toMatchObject({ quarantined: 1 });
     expect(await objectsOf("t_dropped_bad")).toMatchObject([{ status: "quarantined", error: "line 2: not JSON" }]);
   });
 
@@ -99,12 +70,12 @@ describe("reconciling R2 with usage_objects", () => {
     await seedObject("t_gone", [line({ tenantId: "t_gone" })], { row: null });
     await seedObject("t_unknown", [line({ tenantId: "t_unknown" })], { row: null });
     await env.BUCKET.put("usage_raw/readme.txt", "hello");
-    expect((await runJob(createTestDeps(), nextDay(6))).reconcile).toMatchObject({ adopted: 0, refused: 3 });
+    expect((await runJob(createTestDeps(), 6)).reconcile).toMatchObject({ adopted: 0, refused: 3 });
     await seedTenant("t_young");
     await seedObject("t_young", [line({ tenantId: "t_young" })], { row: null });
-    const young = await runJob({ ...createTestDeps(), now: () => Date.now() }, nextDay(7));
+    const young = await runJob({ ...createTestDeps(), now: () => Date.now() }, 7);
     expect(young.reconcile).toMatchObject({ adopted: 0, too_young: 3, refused: 1 });
-    expect((await runJob(createTestDeps(), nextDay(8))).reconcile).toMatchObject({ adopted: 1 });
+    expect((await runJob(createTestDeps(), 8)).reconcile).toMatchObject({ adopted: 1 });
     expect(await objectsOf("t_unknown")).toEqual([]);
     expect(await objectsOf("t_gone")).toEqual([]);
   });
@@ -115,7 +86,7 @@ describe("reconciling R2 with usage_objects", () => {
     await seedObject("t_lost", [line({ tenantId: "t_lost" })]);
     await aggregate();
     await env.BUCKET.delete(lost.key);
-    const { reconcile } = await runJob(withPagesOf(1), nextDay(9));
+    const { reconcile } = await runJob(withPagesOf(1), 9);
     expect(reconcile).toMatchObject({ missing: 1, missing_seqs: [lost.seq], finished: true });
     await execute("DELETE FROM usage_objects WHERE seq = ?", lost.seq);
   });
@@ -136,8 +107,8 @@ describe("reconciling R2 with usage_objects", () => {
       );
       await adopt(adoption);
     };
-    expect(await runJob(deps, nextDay(10))).toMatchObject({ failed: 0, reconcile: { adopted: 0 } });
-    await runJob(createTestDeps(), nextDay(10));
+    expect(await runJob(deps, 10)).toMatchObject({ failed: 0, reconcile: { adopted: 0 } });
+    await runJob(createTestDeps(), 10);
     expect(await rollupsOf("t_raced")).toMatchObject([{ events: 1 }]);
     expect(await rows("SELECT seq FROM audit_logs WHERE tenant_id = 't_raced'")).toEqual([]);
   });
@@ -149,13 +120,13 @@ describe("reconciling R2 with usage_objects", () => {
     const [total] = await rows<{ n: number }>("SELECT count(*) AS n FROM usage_objects");
     await seedTenant("t_zz_last");
     await seedObject("t_zz_last", [line({ tenantId: "t_zz_last" })], { row: null });
-    const first = await runJob(withPagesOf(1), nextDay(11));
+    const first = await runJob(withPagesOf(1), 11);
     expect(first.reconcile).toMatchObject({ finished: false, pages: 50, adopted: 0 });
     expect(JSON.stringify(first)).not.toContain("t_pages");
     const crashed = createTestDeps();
     crashed.reconcile.findState = () => Promise.reject(new Error("Network connection lost"));
-    expect(await runJob(crashed, nextDay(12))).toMatchObject({ failed: 1, reconcile: null });
-    const second = await runJob(withPagesOf(1), nextDay(12));
+    expect(await runJob(crashed, 12)).toMatchObject({ failed: 1, reconcile: null });
+    const second = await runJob(withPagesOf(1), 12);
     expect(second.reconcile).toMatchObject({ finished: true, adopted: 1, stalled: false });
     expect(second.reconcile?.pages).toBeLessThan((total?.n ?? 0) + 10 - 40);
   });
@@ -163,7 +134,7 @@ describe("reconciling R2 with usage_objects", () => {
   it("gives up for the day behind more foreign objects than a run lists", async () => {
     await env.BUCKET.put("usage_raw/!/0", "first of all");
     for (let index = 0; index < 55; index += 1) await env.BUCKET.put(`usage_raw/!/${index}`, "x");
-    expect((await runJob(withPagesOf(1), nextDay(20))).reconcile).toMatchObject({ finished: true, stalled: true });
-    expect((await runJob(withPagesOf(1), nextDay(20))).reconcile).toMatchObject({ pages: 0 });
+    expect((await runJob(withPagesOf(1), 20)).reconcile).toMatchObject({ finished: true, stalled: true });
+    expect((await runJob(withPagesOf(1), 20)).reconcile).toMatchObject({ pages: 0 });
   });
 });

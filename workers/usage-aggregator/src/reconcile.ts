@@ -11,14 +11,9 @@ import type { RawPage } from "./store/raw-usage.ts";
 export async function reconcileObjects(context: RunContext): Promise<void> {
   const { deps, run } = context;
   const plan = planReconcile(await deps.reconcile.findState(JOB), dayOf(run.dueAtMs));
-  if (plan.kind === "rest") {
-    const { day, cursorSeq } = plan.state;
-    context.report.reconcile = { ...startReconcileReport(day, cursorSeq), finished: true };
-    return;
-  }
-  const report = startReconcileReport(plan.day, plan.cursorSeq);
+  const report = startReconcileReport(plan.state);
   context.report.reconcile = report;
-  await comparePages(context, report);
+  if (plan.kind === "pass") await comparePages(context, report);
 }
 
 async function comparePages(context: RunContext, report: ReconcileReport): Promise<void> {
@@ -31,6 +26,7 @@ async function comparePages(context: RunContext, report: ReconcileReport): Promi
     const page = await deps.raw.list(cursor === undefined ? { startAfter: after ?? undefined } : { cursor });
     if (!(await comparePage(context, report, { page, after }))) return;
     report.pages += 1;
+    report.passed_over = 0;
     cursor = page.cursor;
     if (cursor === undefined) {
       report.finished = true;

@@ -14,6 +14,7 @@ import {
   seedObject,
   seedTenant,
 } from "./aggregator-test-kit.ts";
+import { QUEUE_START } from "./plan.ts";
 
 describe("runAggregation", () => {
   it("adds the lines of an object to one rollup per meter and hour", async () => {
@@ -195,19 +196,25 @@ describe("runAggregation", () => {
     expect(many).toMatchObject({ done: 10, statements: few.statements });
   });
 
-  it("finds waiting objects through the partial index", async () => {
-    const plan: string[] = [];
+  it("finds waiting objects, and those that failed, through their partial indexes", async () => {
+    const queries: string[] = [];
     const DB = new Proxy(env.DB, {
       get: (target, name) =>
         name === "prepare"
           ? (query: string) => {
-              if (query.includes("ORDER BY seq LIMIT")) plan.push(query);
+              queries.push(query);
               return target.prepare(query);
             }
           : Reflect.get(target, name),
     });
-    await createTestDeps({ DB }).objects.findPending(0);
-    const [explained] = await rows<{ detail: string }>(`EXPLAIN QUERY PLAN ${plan[0]}`, 0, "[]", 10);
-    expect(explained?.detail).toContain("usage_objects_pending");
+    await createTestDeps({ DB }).objects.findPending(QUEUE_START);
+    const plans = queries.map(async (query) => {
+      const parameters = Array.from({ length: query.split("?").length - 1 }, () => "[]");
+      return (await rows<{ detail: string }>(`EXPLAIN QUERY PLAN ${query}`, ...parameters))[0]?.detail;
+    });
+    expect(await Promise.all(plans)).toEqual([
+      "SEARCH usage_objects USING INDEX usage_objects_pending (seq>?)",
+      "SEARCH usage_objects USING INDEX usage_objects_failed (failures>?)",
+    ]);
   });
 });

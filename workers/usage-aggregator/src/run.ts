@@ -16,6 +16,9 @@ export async function runAggregation(deps: Deps, run: JobRun): Promise<Aggregati
     context.uniqueMeters = await deps.rollups.findUniqueMeters();
   });
   await attempt(context, "queue", () => aggregatePending(context));
+  if (context.failedSeqs.size > 0) {
+    await attempt(context, "failed", () => deps.objects.noteFailed([...context.failedSeqs]));
+  }
   await attempt(context, "reconcile", () => reconcileObjects(context));
   await attempt(context, "backlog", async () => {
     const { pending, quarantined } = await deps.objects.countBacklog();
@@ -26,11 +29,14 @@ export async function runAggregation(deps: Deps, run: JobRun): Promise<Aggregati
   return context.report;
 }
 
+/** Each part begins without the failures of those before it: what one could not do holds up no other. */
 async function attempt(context: RunContext, part: string, work: () => Promise<void>): Promise<void> {
+  context.failuresInARow = 0;
+  context.unreadInARow = 0;
   try {
     await work();
   } catch (error) {
     context.deps.log("warn", "part.failed", { part, error: describeError(error) });
-    noteFailure(context, part, 1);
+    noteFailure(context, part);
   }
 }

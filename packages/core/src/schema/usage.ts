@@ -19,6 +19,8 @@ export const usageObjects = sqliteTable("usage_objects", {
   processedAt: instant("processed_at"),
   /** Reason of the quarantine. */
   error: text("error"),
+  /** Runs in which storage failed it; those that failed least are read first. */
+  failures: integer("failures").notNull().default(0),
 });
 
 /** One tenant's one meter in one UTC hour. Written by usage-aggregator. */

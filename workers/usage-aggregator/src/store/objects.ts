@@ -3,7 +3,7 @@ import { formatInstant } from "@prego/core/period";
 import { appendAudit, appendTrace, requireChanged, type TraceEvent } from "@prego/core/store";
 import { type SQL, sql } from "drizzle-orm";
 import { COUNTED_ROWS_MAX, PENDING_PAGE_ROWS } from "../limits.ts";
-import type { PendingObject } from "../plan.ts";
+import type { PendingObject, QueuePlace } from "../plan.ts";
 import { isNotGone } from "./live-tenant.ts";
 import type { Session } from "./session.ts";
 
@@ -18,8 +18,10 @@ export interface Quarantine {
 
 /** The queue of raw objects: `usage_objects`. */
 export interface ObjectStore {
-  /** The next waiting objects in the order of storing, those of purged tenants left out. */
-  findPending: (afterSeq: number, limit?: number) => Promise<PendingObject[]>;
+  /** The next waiting objects, those that failed least and were stored first, those of purged tenants left out. */
+  findPending: (after: QueuePlace, limit?: number) => Promise<PendingObject[]>;
+  /** Puts waiting objects behind those that failed less. */
+  noteFailed: (seqs: readonly number[]) => Promise<void>;
   /** Which of these still wait. */
   findStillPending: (seqs: readonly number[]) => Promise<Set<number>>;
   /** Trace ids of the tenants that exist and take usage; null for one without. */
@@ -31,11 +33,15 @@ export interface ObjectStore {
 
 export function createObjectStore(session: Session): ObjectStore {
   return {
-    findPending: (afterSeq, limit = PENDING_PAGE_ROWS) =>
-      session.read<PendingObject>(sql`SELECT seq, r2_key AS "key", tenant_id AS "tenantId", hour, events, bytes, sha256
-        FROM usage_objects WHERE status = 'pending' AND seq > CAST(${afterSeq} AS INTEGER)
-          AND ${isNotGone(sql`usage_objects.tenant_id`)}
-        ORDER BY seq LIMIT CAST(${limit} AS INTEGER)`),
+    findPending: async (after, limit = PENDING_PAGE_ROWS) => {
+      const untried = after.failures > 0 ? [] : await readPage(session, untriedAfter(after.seq), limit);
+      return untried.length > 0 ? untried : readPage(session, failedAfter(after), limit);
+    },
+    noteFailed: (seqs) =>
+      session.commit([
+        sql`UPDATE usage_objects SET failures = failures + 1
+          WHERE seq IN (SELECT value FROM json_each(${JSON.stringify(seqs)})) AND ${waits}`,
+      ]),
     findStillPending: async (seqs) => {
       const rows = await session.read<{ seq: number }>(sql`SELECT seq FROM usage_objects
         WHERE seq IN (SELECT value FROM json_each(${JSON.stringify(seqs)})) AND ${waits}`);
@@ -64,6 +70,15 @@ export function createObjectStore(session: Session): ObjectStore {
     },
   };
 }
+
+const readPage = (session: Session, part: SQL, limit: number): Promise<PendingObject[]> =>
+  session.read(sql`SELECT seq, r2_key AS "key", tenant_id AS "tenantId", hour, events, bytes, sha256, failures
+    FROM usage_objects WHERE ${waits} AND ${part} LIMIT CAST(${limit} AS INTEGER)`);
+
+// Each part is read along the index that holds it.
+const untriedAfter = (seq: number): SQL => sql`failures = 0 AND seq > CAST(${seq} AS INTEGER) ORDER BY seq`;
+const failedAfter = ({ failures, seq }: QueuePlace): SQL =>
+  sql`failures > 0 AND (failures, seq) > (CAST(${failures} AS INTEGER), CAST(${seq} AS INTEGER)) ORDER BY failures, seq`;
 
 // The word stands in the text, not in a parameter: only then does SQLite use the partial index.
 const waits: SQL = sql`status = 'pending' AND ${isNotGone(sql`usage_objects.tenant_id`)}`;

@@ -17,7 +17,7 @@ export interface KeyRange {
 /** Objects of one tenant that get their rows, with the records of that. */
 export interface Adoption {
   tenantId: string;
-  objects: readonly Omit<PendingObject, "seq" | "tenantId">[];
+  objects: readonly Omit<PendingObject, "seq" | "tenantId" | "failures">[];
   nowMs: number;
   audit: AuditEntry;
   trace: TraceEvent;
@@ -69,15 +69,19 @@ export function createReconcileStore(session: Session): ReconcileStore {
 }
 
 async function findState(session: Session, job: string): Promise<ReconcileState | undefined> {
-  const [state] = await session.read<{ day: string; finished: number; cursorSeq: number | null }>(sql`
+  const [state] = await session.read<{
+    day: string;
+    finished: number;
+    cursorSeq: number | null;
+    passedOver: number;
+  }>(sql`
     SELECT report_json ->> '$.reconcile.day' AS day, report_json ->> '$.reconcile.finished' AS finished,
-      report_json ->> '$.reconcile.cursor_seq' AS "cursorSeq"
+      report_json ->> '$.reconcile.cursor_seq' AS "cursorSeq",
+      coalesce(report_json ->> '$.reconcile.passed_over', 0) AS "passedOver"
     FROM (SELECT report_json, started_at FROM job_runs WHERE job = ${job} ORDER BY started_at DESC
       LIMIT ${sql.raw(String(RUNS_SEARCHED_MAX))})
     WHERE report_json ->> '$.reconcile.day' IS NOT NULL ORDER BY started_at DESC LIMIT 1`);
-  return state === undefined
-    ? undefined
-    : { day: state.day, finished: state.finished === 1, cursorSeq: state.cursorSeq };
+  return state === undefined ? undefined : { ...state, finished: state.finished === 1 };
 }
 
 async function findMissing(
