@@ -9,7 +9,7 @@ export const meters = sqliteTable("meters", {
   displayName: text("display_name").notNull(),
   /** Unit of one whole quantity, such as `request` or `GB`. */
   unit: text("unit").notNull(),
-  /** How events of an hour and hours of a cycle combine. */
+  /** How events of an hour and hours of a cycle combine. `unique` is no longer accepted: it is neither rolled up nor billed. */
   aggregation: text("aggregation", { enum: ["sum", "count", "max", "last", "unique"] }).notNull(),
   /** Property of a CloudEvent's `data` that holds the quantity; null means `value`. */
   valueProperty: text("value_property"),
