@@ -37,14 +37,35 @@ const noAmbient = {
   }),
 };
 
-const FLOAT_NAMES = new Set(["parseFloat", "toFixed", "toPrecision", "round", "floor", "ceil"]);
+const FLOAT_NAMES = new Set(["parseFloat", "parseInt", "toFixed", "toPrecision", "round", "floor", "ceil", "trunc"]);
+
+const isNumber = (node) => node.type === "Literal" && typeof node.value === "number";
+
+/** Milliseconds, by the unit in the name, and seconds made of them: a time is no money. */
+const isTime = (node) =>
+  (node.type === "BinaryExpression" && node.operator === "/" && isTime(node.left)) ||
+  ((node.type === "MemberExpression" ? node.property.name : node.name)?.endsWith("Ms") ?? false);
 
 const noFloat = {
   create: (context) => ({
     CallExpression(node) {
       const name = node.callee.type === "Identifier" ? node.callee.name : node.callee.property?.name;
-      if (FLOAT_NAMES.has(name) || (node.callee.type === "Identifier" && name === "Number")) {
+      const isFloat = FLOAT_NAMES.has(name) || (node.callee.type === "Identifier" && name === "Number");
+      if (isFloat && !node.arguments.every(isTime)) {
         context.report({ node, message: `${name}() near quantities or money: bigint only` });
+      }
+      if (node.arguments.some((each) => each.type === "Identifier" && each.name === "Number")) {
+        context.report({ node, message: "Number handed on near quantities or money: bigint only" });
+      }
+    },
+    UnaryExpression(node) {
+      if (node.operator === "+" && !isNumber(node.argument)) {
+        context.report({ node, message: "Unary plus makes a number of it: bigint only near quantities or money" });
+      }
+    },
+    BinaryExpression(node) {
+      if (node.operator === "/" && (isNumber(node.left) || isNumber(node.right)) && !isTime(node)) {
+        context.report({ node, message: "Division of numbers near quantities or money: bigint only" });
       }
     },
     Literal(node) {

@@ -18,6 +18,7 @@ const CLOSE_GRACE_SECONDS_DEFAULT = 1_800;
 /** The settings as values; anything that is not a whole number of seconds up to a day means the default. */
 export function readSettings(env: Env): { graceMs: number; stripeKey: string | undefined } {
   const text = env.CLOSE_GRACE_SECONDS ?? "";
+  // oxlint-disable-next-line house/no-float -- seconds of grace
   const seconds = /^[0-9]{1,5}$/.test(text) ? Math.min(Number(text), 86_400) : CLOSE_GRACE_SECONDS_DEFAULT;
   const stripeKey = env.STRIPE_SECRET_KEY?.trim() === "" ? undefined : env.STRIPE_SECRET_KEY?.trim();
   return { graceMs: seconds * 1_000, stripeKey };

@@ -76,6 +76,7 @@ class AmountNotExactError extends RangeError {
 
 /** The number of minor units that the Stripe client takes. */
 function readExactAmount(amount: InvoiceItemPayload["amount"]): number {
+  // oxlint-disable-next-line house/no-float -- the client takes a number; an inexact one is refused
   const minor = Number(amount);
   if (!Number.isSafeInteger(minor)) throw new AmountNotExactError("an amount is beyond 2^53 - 1 minor units");
   return minor;

@@ -54,6 +54,7 @@ export function readCanonicalLine(text: string): UsageLine | undefined {
   const traceId = match[10];
   if (id !== undefined) line.id = id;
   if (path !== undefined) line.path = path;
+  // oxlint-disable-next-line house/no-float -- an HTTP status
   if (status !== undefined) line.status = Number(status);
   if (traceId !== undefined) line.traceId = traceId;
   return line;

@@ -15,6 +15,18 @@ const PLANTED: readonly (readonly [string, string, string])[] = [
   ["packages/core/src/money.ts", "export const half = (text: string) => parseFloat(text);\n", "no-float"],
   ["packages/core/src/pricing/rate.ts", "export const rate = 0.5;\n", "no-float"],
   ["workers/cycle-close/src/plan/line.ts", "export const amount = (n: bigint) => Number(n);\n", "no-float"],
+  ["workers/cycle-close/src/x.ts", "export const raised = (t: string) => Math.round(Number(t) * 1.1);\n", "no-float"],
+  ["workers/cycle-close/src/factor.ts", "export const factor = 1.1;\n", "no-float"],
+  ["workers/usage-aggregator/src/x.ts", "export const sums = (t: string[]) => t.map(Number);\n", "no-float"],
+  [
+    "packages/core/src/usage-event/x.ts",
+    "export const micro = (t: string) => parseFloat(t) * 1_000_000;\n",
+    "no-float",
+  ],
+  ["packages/core/src/pricing/x.ts", "export const third = (t: string) => +t / 3;\n", "no-float"],
+  ["packages/core/src/pricing/plus.ts", "export const read = (t: string) => +t;\n", "no-float"],
+  ["packages/core/src/decimal.ts", "export const third = (n: number) => n / 3;\n", "no-float"],
+  ["packages/core/src/currency.ts", "export const minor = (t: string) => Number.parseInt(t, 10);\n", "no-float"],
   [
     "workers/autoscaler/src/run.ts",
     'import { sql } from "drizzle-orm";\nexport const one = sql`1`;\n',
@@ -39,6 +51,11 @@ const PLANTED: readonly (readonly [string, string, string])[] = [
   ],
 ];
 
+const TIME = [
+  "workers/cycle-close/src/plan/time.ts",
+  "export const since = (row: { endMs: number }) => Math.floor(row.endMs / 1_000) - 1;\n",
+] as const;
+
 let folder: string;
 let report: string;
 
@@ -48,14 +65,14 @@ beforeAll(() => {
     cpSync(path.join(ROOT, file), path.join(folder, file));
   }
   symlinkSync(path.join(ROOT, "workers/autoscaler/node_modules"), path.join(folder, "node_modules"));
-  for (const part of ["packages/core", "workers/autoscaler", "workers/cycle-close"]) {
+  for (const part of ["packages/core", "workers/autoscaler", "workers/cycle-close", "workers/usage-aggregator"]) {
     mkdirSync(path.join(folder, part), { recursive: true });
     writeFileSync(
       path.join(folder, part, "tsconfig.json"),
       '{"extends":"../../tsconfig.base.json","compilerOptions":{"types":["@cloudflare/workers-types"]},"include":["src"]}',
     );
   }
-  for (const [file, text] of PLANTED) {
+  for (const [file, text] of [...PLANTED, TIME]) {
     mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
     writeFileSync(path.join(folder, file), text);
   }
@@ -68,6 +85,10 @@ beforeAll(() => {
 
 afterAll(() => {
   rmSync(folder, { recursive: true });
+});
+
+test("the linter takes milliseconds for a time, not for money", () => {
+  expect(report.split("\n").filter((line) => line.includes(`${TIME[0]}:`))).toEqual([]);
 });
 
 test.each(PLANTED)("the linter sees the fault planted in %s", (file, _text, rule) => {

@@ -36,6 +36,7 @@ export function classifyStripeError(error: StripeErrorFields, mode: Mode): Strip
 }
 
 function readRetryAfter(text: string | undefined): number {
+  // oxlint-disable-next-line house/no-float -- seconds to wait
   return text !== undefined && /^[0-9]{1,5}$/.test(text) ? Number.parseInt(text, 10) * 1_000 : RETRY_AFTER_MS_DEFAULT;
 }
 
