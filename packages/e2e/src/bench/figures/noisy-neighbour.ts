@@ -25,8 +25,8 @@ type Contender = "alone" | "beside" | "besideEmpty" | "oneThread" | "oneThreadEm
 type Measured = Record<Contender, Quiet[]>;
 
 /**
- * The 99th percentile of a quiet tenant, alone and beside a tenant at full load. In production each object has a thread and a
- * core of its own, and tenants share D1 and R2: so there are three runtimes, and the neighbour's leaves the cores to the others.
+ * The 99th percentile of a quiet tenant, alone and beside a tenant at full load. Objects may have an isolate, so a thread, each
+ * or share one. The target is for the first: three runtimes, one for D1 and R2, and the neighbour's leaves the cores to the others.
  */
 export async function measureNoisyNeighbour(scale: Scale): Promise<Report> {
   const storageFolder = mkdtempSync(path.join(tmpdir(), "bench-"));
@@ -130,8 +130,9 @@ function report(results: Measured): Report {
     ],
     notes: [
       `The quiet tenant sends ${perSecond} requests/s on ${QUIET.connections} connections, its neighbour all it can on ${BUSY.connections}. Medians over the rounds.`,
-      `Each tenant has a runtime of its own, so a thread as in production; D1 and R2 are one, in a third. All of them and the load share ${availableParallelism()} cores and one disk;`,
-      "the neighbour's runtime and load have the lower priority, because in production they have other cores. Its rate shows how full its load was.",
+      `Each tenant has a runtime of its own, as objects in different isolates have; D1 and R2 are one, in a third. All of them and the load share ${availableParallelism()} cores and one disk;`,
+      "the neighbour's runtime and load have the lower priority, because there they have other cores. Its rate shows how full its load was.",
+      "Objects that share an isolate share its thread: that is the figure on one thread, which has no target.",
     ],
   };
 }
