@@ -21,11 +21,16 @@ interface Orphan extends ListedObject {
   hour: string;
 }
 
+/** How many unreadable objects behind the cursor this run has still to pass over, because an earlier one tried them. */
+export interface PassPlace {
+  toPassOver: number;
+}
+
 /** Gives objects without a row one; false when this run's share was used up and the page must be looked at again. */
 export async function adoptObjects(
   context: RunContext,
   report: ReconcileReport,
-  listed: readonly ListedObject[],
+  { listed, place }: { listed: readonly ListedObject[]; place: PassPlace },
 ): Promise<boolean> {
   if (listed.length === 0) return true;
   const orphans = findOrphans(listed, report, context.deps.now());
@@ -33,7 +38,8 @@ export async function adoptObjects(
   const owned = orphans.filter(({ tenantId }) => traces.has(tenantId));
   report.refused += orphans.length - owned.length;
   // Adopted objects are no orphans any more: those that could not be read come first, in the order of the keys.
-  const waiting = owned.slice(report.passed_over);
+  const waiting = owned.slice(place.toPassOver);
+  place.toPassOver = Math.max(0, place.toPassOver - owned.length);
   for (const [tenantId, objects] of Map.groupBy(waiting, (orphan) => orphan.tenantId)) {
     const traceId = traces.get(tenantId) ?? null;
     for (let start = 0; start < objects.length; start += ADOPTIONS_PER_COMMIT_MAX) {

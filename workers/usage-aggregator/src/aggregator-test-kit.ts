@@ -64,6 +64,23 @@ export async function runJob(deps: Deps = createTestDeps(), daysLater = 0): Prom
   return outcome.report;
 }
 
+/** Lists in small pages, so that a pass takes many of them. */
+export function withPagesOf(size: number, deps = createTestDeps()): Deps {
+  deps.raw.list = async (from) => {
+    const position = "cursor" in from ? from : from.startAfter === undefined ? {} : { startAfter: from.startAfter };
+    const page = await bucket.list({ prefix: "usage_raw/", limit: size, ...position });
+    return {
+      objects: page.objects.map(({ key, size, uploaded }) => ({
+        key,
+        bytes: size,
+        uploadedAtMs: uploaded.getTime(),
+      })),
+      cursor: page.truncated ? page.cursor : undefined,
+    };
+  };
+  return deps;
+}
+
 export async function post(
   path: string,
   { runtime = createTestRuntime(), bindings = {}, key = OPERATOR_KEY } = {},

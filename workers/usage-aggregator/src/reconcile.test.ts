@@ -12,26 +12,8 @@ import {
   runJob,
   seedObject,
   seedTenant,
+  withPagesOf,
 } from "./aggregator-test-kit.ts";
-import type { Deps } from "./deps.ts";
-
-/** Lists in small pages, so that a pass takes many of them. */
-function withPagesOf(size: number): Deps {
-  const deps = createTestDeps();
-  deps.raw.list = async (from) => {
-    const position = "cursor" in from ? from : from.startAfter === undefined ? {} : { startAfter: from.startAfter };
-    const page = await env.BUCKET.list({ prefix: "usage_raw/", limit: size, ...position });
-    return {
-      objects: page.objects.map(({ key, size, uploaded }) => ({
-        key,
-        bytes: size,
-        uploadedAtMs: uploaded.getTime(),
-      })),
-      cursor: page.truncated ? page.cursor : undefined,
-    };
-  };
-  return deps;
-}
 
 describe("reconciling R2 with usage_objects", () => {
   it("happens once a UTC day", async () => {

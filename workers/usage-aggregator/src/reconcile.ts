@@ -1,6 +1,6 @@
 import { dayOf } from "@prego/core/period";
 import { USAGE_PREFIX } from "@prego/core/usage-object";
-import { adoptObjects } from "./adopt-objects.ts";
+import { adoptObjects, type PassPlace } from "./adopt-objects.ts";
 import { findStopReason, JOB, type RunContext } from "./context.ts";
 import { MISSING_LISTED_MAX, RECONCILE_AGE_MS_MIN, RECONCILE_PAGES_PER_RUN_MAX } from "./limits.ts";
 import { planReconcile } from "./plan.ts";
@@ -21,20 +21,23 @@ async function comparePages(context: RunContext, report: ReconcileReport): Promi
   const begunAtSeq = report.cursor_seq;
   let after = begunAtSeq === null ? null : ((await deps.reconcile.findKey(begunAtSeq)) ?? null);
   let cursor: string | undefined;
+  const place: PassPlace = { toPassOver: report.passed_over };
   while (report.pages < RECONCILE_PAGES_PER_RUN_MAX) {
     if (findStopReason(context) !== undefined) return;
     const page = await deps.raw.list(cursor === undefined ? { startAfter: after ?? undefined } : { cursor });
-    if (!(await comparePage(context, report, { page, after }))) return;
+    if (!(await comparePage(context, report, { page, after, place }))) return;
     report.pages += 1;
-    report.passed_over = 0;
     cursor = page.cursor;
     if (cursor === undefined) {
       report.finished = true;
       report.cursor_seq = null;
+      report.passed_over = 0;
       return;
     }
     after = page.objects.at(-1)?.key ?? after;
-    report.cursor_seq = (await deps.reconcile.findSeqUpTo(after ?? USAGE_PREFIX)) ?? null;
+    const reachedSeq = (await deps.reconcile.findSeqUpTo(after ?? USAGE_PREFIX)) ?? null;
+    if (reachedSeq !== report.cursor_seq) report.passed_over = 0;
+    report.cursor_seq = reachedSeq;
   }
   // Nothing but foreign objects, for a whole run: no row can name the place, so the pass ends here and says so.
   report.stalled = report.cursor_seq === begunAtSeq;
@@ -44,7 +47,7 @@ async function comparePages(context: RunContext, report: ReconcileReport): Promi
 async function comparePage(
   context: RunContext,
   report: ReconcileReport,
-  { page, after }: { page: RawPage; after: string | null },
+  { page, after, place }: { page: RawPage; after: string | null; place: PassPlace },
 ): Promise<boolean> {
   const { deps } = context;
   const keys = page.objects.map(({ key }) => key);
@@ -54,9 +57,5 @@ async function comparePage(
   report.listed += keys.length;
   report.missing += missing.count;
   report.missing_seqs = [...report.missing_seqs, ...missing.seqs].slice(0, MISSING_LISTED_MAX);
-  return adoptObjects(
-    context,
-    report,
-    page.objects.filter(({ key }) => unknown.has(key)),
-  );
+  return adoptObjects(context, report, { listed: page.objects.filter(({ key }) => unknown.has(key)), place });
 }

@@ -11,6 +11,7 @@ import {
   type SeededObject,
   seedObject,
   seedTenant,
+  withPagesOf,
 } from "./aggregator-test-kit.ts";
 import type { Deps } from "./deps.ts";
 import { previewAggregation } from "./dry-run.ts";
@@ -137,5 +138,16 @@ describe("objects without a row that R2 does not give out", () => {
     expect((await runJob(createTestDeps(), 4)).reconcile).toMatchObject({ adopted: 90, finished: true });
     await aggregate();
     expect(await rows("SELECT 1 FROM usage_objects WHERE status = 'pending'")).toEqual([]);
+  });
+
+  it("are passed over on as many pages as they fill", async () => {
+    const bad = keysOf(await seedMany("t_c_many", 90, false));
+    await seedMany("t_d_many", 20, false);
+    const adopted: number[] = [];
+    for (let run = 0; run < 3; run += 1) {
+      adopted.push((await runJob(withPagesOf(30, breakReads(bad).deps), 5)).reconcile?.adopted ?? -1);
+    }
+    expect(adopted).toEqual([0, 0, 20]);
+    expect((await runJob(createTestDeps(), 6)).reconcile).toMatchObject({ adopted: 90, finished: true });
   });
 });
