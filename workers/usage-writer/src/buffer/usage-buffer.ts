@@ -148,7 +148,8 @@ export class UsageBuffer extends DurableObject<Env> {
 
   /** After a wake or a flush: an object with events or ids always has an alarm. */
   async #armForRest(): Promise<void> {
-    const state = this.#state;
+    // Found anew after a commit that failed during a flush: what is left of the backlog needs an alarm all the same.
+    const state = this.#findState();
     if (state === undefined) return;
     if (this.#storage.findFirstSeq() !== undefined) this.#armForFlush(state);
     const maintainedMs = this.#storage.findObject()?.maintainedMs;
