@@ -2,6 +2,8 @@
 export const BACKLOG_EVENTS_MAX = 200_000;
 /** Characters buffered in one object before it refuses more. They lie in its storage, not in memory. */
 export const BACKLOG_CHARS_MAX = 64 * 1024 * 1024;
+/** Ids buffered in one object before it refuses more: events' and requests' own. All of them are in memory too. */
+export const BACKLOG_IDS_MAX = 250_000;
 /** How long a refused sender is asked to wait: one attempt of the longest backoff. */
 export const BUSY_RETRY_AFTER_SECONDS = 60;
 
@@ -11,8 +13,10 @@ export const FLUSH_EVENTS = 5_000;
 export const FLUSH_CHARS = 1024 * 1024;
 /** Most characters of one flush: its texts and bytes are in memory together, at most 16 MB in UTF-8. */
 export const FLUSH_CHARS_MAX = 4 * 1024 * 1024;
-/** Most events of one flush: its ids make one row of at most 1.6 MB, below SQLite's 2 MB here. */
-export const FLUSH_EVENTS_MAX = 66_000;
+/** Buffered ids that start a flush at once: requests with an Idempotency-Key bring ids without events. */
+export const FLUSH_IDS = 20_000;
+/** Most ids of one flush: they make one row of 0.96 MB; a row takes 2 MB. */
+export const FLUSH_IDS_MAX = 40_000;
 /** Objects put at the same time: a Worker has six connections that wait for an answer. */
 export const PUTS_AT_ONCE_MAX = 6;
 /** Longest wait between two attempts of a failing flush. */
@@ -20,6 +24,14 @@ export const FLUSH_BACKOFF_MS_MAX = 60_000;
 
 /** Characters of one batch row. UTF-8 needs up to three bytes each, a row takes 2 MB. */
 export const BATCH_CHARS_MAX = 500_000;
+
+/** Ids of one batch row: claims bring no characters that would end it. */
+export const BATCH_IDS_MAX = 5_000;
+
+/** Ids noted for repeated requests with an Idempotency-Key: 2.4 MB. Beyond it a repeat calls old duplicates accepted. */
+export const REPLAY_IDS_MAX = 100_000;
+/** How long a repeated request is told which of its events were duplicates at first. */
+export const REPLAY_WINDOW_MS = 3 * 24 * 60 * 60 * 1_000;
 
 /** Recent ids held exactly in memory before the flushed ones move to sorted pages; 24 bytes each at half load. */
 export const HOT_IDS_MAX = 131_072;

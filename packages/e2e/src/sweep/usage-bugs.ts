@@ -11,8 +11,8 @@ export const USAGE_BUGS: Readonly<Record<string, PlantedBug<CallSite>>> = {
     changes: [
       {
         file: BUFFER,
-        correct: "this.#storage.insertGroup(state.nextSeq, rows, replays, nowMs);",
-        wrong: "const at = state.nextSeq; setTimeout(() => this.#storage.insertGroup(at, rows, replays, nowMs), 0);",
+        correct: "this.#storage.insertGroup(state.nextSeq, rows, notes, nowMs);",
+        wrong: "const at = state.nextSeq; setTimeout(() => this.#storage.insertGroup(at, rows, notes, nowMs), 0);",
       },
     ],
   },

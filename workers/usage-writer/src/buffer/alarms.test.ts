@@ -1,5 +1,6 @@
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { packAppend } from "./append-wire.ts";
 import { createRawUsageStore } from "../store/raw-usage.ts";
 import {
   addTenant,
@@ -70,5 +71,40 @@ describe("the alarm of a buffer", () => {
     expect(await findAlarm(tenantId)).not.toBeNull();
     await runAlarm(tenantId);
     expect((await readStored(tenantId)).lines).toHaveLength(12_000);
+  });
+
+  it("is set for claims that come without events, and their ids end in rows of a bounded size", async () => {
+    const tenantId = await addQuietTenant("claims");
+    await worker.postUsage({ tenant_id: tenantId, id: "known" });
+    await runAlarm(tenantId);
+    const event = { tenant_id: tenantId, id: "known" };
+    for (const key of ["k1", "k2"]) await worker.postUsage(event, { "idempotency-key": key });
+    const due = Date.now() + DAY_MS + 300_000;
+    expect(await findAlarm(tenantId)).toBeLessThanOrEqual(due);
+    await runAlarm(tenantId);
+    const counts = await runInBuffer(tenantId, ({ sql }) => [
+      sql.exec("SELECT seq FROM batches").toArray().length,
+      sql.exec("SELECT seq FROM segments").toArray().length,
+    ]);
+    expect(counts).toEqual([0, 2]);
+    expect(await readStored(tenantId)).toMatchObject({ rows: [{ events: 1 }] });
+  });
+
+  it("comes at once for many claims, and no row of ids outgrows a flush", async () => {
+    const tenantId = await addQuietTenant("many-claims");
+    await runInDurableObject(bufferOf(tenantId), async (buffer, { storage }) => {
+      const claims = Array.from({ length: 50_000 }, (_, index) => Uint32Array.of(index, 1, 2, 3, 4, 5));
+      const request = { v: 1, tenantId, shard: 0, ids: new Uint32Array(0), hours: [], lines: [] } as const;
+      for (let at = 0; at < claims.length; at += 10_000) {
+        const group = claims
+          .slice(at, at + 10_000)
+          .map((claim) => packAppend({ ...request, hours: [], lines: [], claim }));
+        await Promise.all(group.map((packed) => buffer.append(...packed)));
+      }
+      expect(await storage.getAlarm()).toBeLessThanOrEqual(Date.now() + DAY_MS);
+      await buffer.alarm();
+      const rows = storage.sql.exec<{ bytes: number }>("SELECT length(ids) AS bytes FROM segments").toArray();
+      expect(rows.map(({ bytes }) => bytes / 24)).toEqual([40_000, 10_000]);
+    });
   });
 });

@@ -1,6 +1,8 @@
-import { BACKLOG_CHARS_MAX, BACKLOG_EVENTS_MAX, FILTER_BYTES_MAX } from "../limits.ts";
+import { BACKLOG_CHARS_MAX, BACKLOG_EVENTS_MAX, BACKLOG_IDS_MAX, FILTER_BYTES_MAX, REPLAY_IDS_MAX } from "../limits.ts";
+import { type AppendRequest, ID_WORDS } from "./append-request.ts";
+import type { ReplayNote } from "./decide-group.ts";
 import { DedupeIndex } from "./dedupe-index.ts";
-import type { FreshEvents } from "./flush-plan.ts";
+import type { FreshRows } from "./flush-plan.ts";
 import type { ObjectRow, BufferStorage } from "./storage.ts";
 
 /** What an object keeps in memory; all of it can be rebuilt from storage. */
@@ -10,24 +12,42 @@ export interface BufferState {
   nextSeq: number;
   events: number;
   chars: number;
-  /** Events of requests that wait for the next commit. */
-  waitingEvents: number;
+  /** Ids in buffered rows: events' and requests' own. */
+  idCount: number;
+  /** Requests that wait for the next commit. */
+  waiting: RequestSize;
+  /** Ids noted for repeated requests. */
+  replayIds: number;
   /** What came in since the last flush began; this alone says when the next one is due. */
-  fresh: FreshEvents;
+  fresh: FreshRows;
   index: DedupeIndex;
 }
 
+/** What a request may add to the backlog. */
+export interface RequestSize {
+  events: number;
+  idCount: number;
+}
+
+/** Counts a request's events and ids. */
+export const sizeOf = ({ lines, ids, claim }: AppendRequest): RequestSize => ({
+  events: lines.length,
+  idCount: ids.length / ID_WORDS + (claim === undefined ? 0 : 1),
+});
+
 /** Rebuilds the state of an object from its rows. */
 export function loadState(storage: BufferStorage, object: ObjectRow, nowMs: number): BufferState {
-  const { last, events, chars } = storage.sumBatches();
+  const { last, events, chars, idCount } = storage.sumBatches();
   return {
     tenantId: object.tenantId,
     shard: object.shard,
     nextSeq: (last ?? object.flushedSeq) + 1,
     events,
     chars,
-    waitingEvents: 0,
-    fresh: { events, chars, sinceMs: last !== undefined ? nowMs : undefined },
+    idCount,
+    waiting: { events: 0, idCount: 0 },
+    replayIds: storage.countReplayIds(),
+    fresh: { events, chars, idCount, sinceMs: last !== undefined ? nowMs : undefined },
     index: loadIndex(storage),
   };
 }
@@ -40,7 +60,21 @@ export function loadIndex(storage: BufferStorage): DedupeIndex {
   return index;
 }
 
-/** Whether a request of so many events would exceed the backlog that is allowed. */
-export function isFull(state: BufferState, events: number): boolean {
-  return state.events + state.waitingEvents + events > BACKLOG_EVENTS_MAX || state.chars > BACKLOG_CHARS_MAX;
+/** Whether a request of this size would exceed the backlog that is allowed. */
+export function isFull({ waiting, ...state }: BufferState, { events, idCount }: RequestSize): boolean {
+  return (
+    state.events + waiting.events + events > BACKLOG_EVENTS_MAX ||
+    state.idCount + waiting.idCount + idCount > BACKLOG_IDS_MAX ||
+    state.chars > BACKLOG_CHARS_MAX
+  );
+}
+
+/** Those notes of repeated requests for which there is room. */
+export function takeNotes(state: BufferState, notes: readonly ReplayNote[]): ReplayNote[] {
+  return notes.filter(({ duplicates }) => {
+    const idCount = duplicates.length / ID_WORDS;
+    if (state.replayIds + idCount > REPLAY_IDS_MAX) return false;
+    state.replayIds += idCount;
+    return true;
+  });
 }

@@ -1,4 +1,4 @@
-import { BATCH_CHARS_MAX } from "../limits.ts";
+import { BATCH_CHARS_MAX, BATCH_IDS_MAX } from "../limits.ts";
 import { type AppendRequest, type AppendResult, ID_WORDS, STATUS_CODES } from "./append-request.ts";
 import { formatBatchBody, type HourLines } from "./batch-body.ts";
 import type { DedupeIndex } from "./dedupe-index.ts";
@@ -123,8 +123,9 @@ class RowBuilder {
     this.#chars += line.length + 1;
   }
 
-  /** The id of the line that was added last, or of a request. */
+  /** The id of a line or of a request. All rows of a group are written together, so it may be in a later one than its line. */
   addId(ids: Uint32Array, at: number): void {
+    if (this.#words >= BATCH_IDS_MAX * ID_WORDS) this.#closeRow();
     if (this.#words + ID_WORDS > this.#ids.length) {
       const grown = new Uint32Array(this.#ids.length * 2);
       grown.set(this.#ids);

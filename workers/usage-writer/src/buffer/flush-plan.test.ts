@@ -3,14 +3,14 @@ import { formatBatchBody, mergeByHour, parseBatchBody } from "./batch-body.ts";
 import { backoffMs, flushDueMs, objectName, planFlush } from "./flush-plan.ts";
 
 const HOUR_MS = 3_600_000;
-const batch = (seq: number, events = 1, chars = 100) => ({ seq, events, chars });
+const batch = (seq: number, idCount = 1, chars = 100) => ({ seq, events: 1, chars, idCount });
 
 describe("planFlush", () => {
   it("takes all batches that fit, oldest first, and at least one", () => {
     expect(planFlush([])).toBeUndefined();
     expect(planFlush([batch(3), batch(4), batch(9)])).toEqual({ first: 3, last: 9 });
     expect(planFlush([batch(1, 1_000_000, 1), batch(2)])).toEqual({ first: 1, last: 1 });
-    expect(planFlush([batch(1, 60_000), batch(2, 6_000), batch(3)])).toEqual({ first: 1, last: 2 });
+    expect(planFlush([batch(1, 34_000), batch(2, 6_000), batch(3)])).toEqual({ first: 1, last: 2 });
     expect(planFlush([batch(1, 1, 4_000_000), batch(2, 1, 400_000)])).toEqual({ first: 1, last: 1 });
   });
 });
@@ -31,16 +31,17 @@ describe("objectName", () => {
 describe("flushDueMs", () => {
   const sinceMs = 100 * HOUR_MS + 1_000;
   it("waits for the flush time, but not past the end of the hour", () => {
-    expect(flushDueMs({ events: 1, chars: 1, sinceMs }, 300_000, sinceMs)).toBe(sinceMs + 300_000);
+    expect(flushDueMs({ events: 1, chars: 1, idCount: 1, sinceMs }, 300_000, sinceMs)).toBe(sinceMs + 300_000);
     const late = 101 * HOUR_MS - 10_000;
-    expect(flushDueMs({ events: 1, chars: 1, sinceMs: late }, 300_000, late)).toBe(101 * HOUR_MS);
+    expect(flushDueMs({ events: 1, chars: 1, idCount: 1, sinceMs: late }, 300_000, late)).toBe(101 * HOUR_MS);
   });
 
-  it("is at once for 5,000 events or a megabyte", () => {
+  it("is at once for 5,000 events, 20,000 ids or a megabyte", () => {
     const now = sinceMs + 5;
-    expect(flushDueMs({ events: 5_000, chars: 1, sinceMs }, 300_000, now)).toBe(now);
-    expect(flushDueMs({ events: 1, chars: 1_048_576, sinceMs }, 300_000, now)).toBe(now);
-    expect(flushDueMs({ events: 4_999, chars: 1_048_575, sinceMs }, 300_000, now)).toBeGreaterThan(now);
+    expect(flushDueMs({ events: 5_000, chars: 1, idCount: 1, sinceMs }, 300_000, now)).toBe(now);
+    expect(flushDueMs({ events: 1, chars: 1_048_576, idCount: 1, sinceMs }, 300_000, now)).toBe(now);
+    expect(flushDueMs({ events: 0, chars: 0, idCount: 20_000, sinceMs }, 300_000, now)).toBe(now);
+    expect(flushDueMs({ events: 4_999, chars: 1_048_575, idCount: 1, sinceMs }, 300_000, now)).toBeGreaterThan(now);
   });
 });
 

@@ -2,6 +2,7 @@ import { usageObjectKey } from "@prego/core/usage-object";
 import type { Logger } from "@prego/core/log";
 import { PUTS_AT_ONCE_MAX } from "../limits.ts";
 import type { RawUsageStore, StoredObject } from "../store/raw-usage.ts";
+import { ID_WORDS } from "./append-request.ts";
 import { type HourLines, mergeByHour } from "./batch-body.ts";
 import type { BufferState } from "./buffer-state.ts";
 import { type FlushPlan, objectName, planFlush } from "./flush-plan.ts";
@@ -43,7 +44,7 @@ export async function flushOnce(context: FlushContext): Promise<"flushed" | "emp
   }
   if (saved === undefined) storage.savePlan(plan);
   const objects = await putHours(context, hours, keys);
-  if ((await store.recordObjects(state.tenantId, objects, now())) === "gone") {
+  if (objects.length > 0 && (await store.recordObjects(state.tenantId, objects, now())) === "gone") {
     await store.deleteObjects(keys);
     return "gone";
   }
@@ -79,8 +80,10 @@ async function putHours(
 }
 
 function forget({ storage, state, now }: FlushContext, plan: FlushPlan, hours: readonly HourLines[]): void {
-  storage.finishFlush(plan, concatIds(storage.readIds(plan)), now());
+  const ids = concatIds(storage.readIds(plan));
+  storage.finishFlush(plan, ids, now());
   state.events -= sumOf(hours, ({ events }) => events);
+  state.idCount -= ids.length / ID_WORDS;
   state.chars -= sumOf(hours, ({ text }) => text.length);
 }
 

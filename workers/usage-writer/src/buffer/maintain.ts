@@ -1,4 +1,4 @@
-import { DEDUPE_WINDOW_MS, HOT_IDS_MAX, PAGE_IDS } from "../limits.ts";
+import { HOT_IDS_MAX, PAGE_IDS } from "../limits.ts";
 import { createFilter } from "./bloom-filter.ts";
 import { type BufferState, loadIndex } from "./buffer-state.ts";
 import { ID_WORDS } from "./append-request.ts";
@@ -25,6 +25,7 @@ export function sealIds(storage: BufferStorage, state: BufferState, nowMs: numbe
 /** The daily care of ids: seals those of the day, forgets those past the dedupe window. */
 export function maintainIds(storage: BufferStorage, state: BufferState, nowMs: number): void {
   sealIds(storage, state, nowMs);
-  storage.expireIds(nowMs - DEDUPE_WINDOW_MS, nowMs);
+  storage.expireIds(nowMs);
+  state.replayIds = storage.countReplayIds();
   state.index = loadIndex(storage);
 }

@@ -1,3 +1,5 @@
+import { DEDUPE_WINDOW_MS, REPLAY_WINDOW_MS } from "../limits.ts";
+import { ID_WORDS } from "./append-request.ts";
 import type { BatchRow, ReplayNote } from "./decide-group.ts";
 import type { PageEntry, SealedRun } from "./dedupe-index.ts";
 import type { BatchSize, FlushPlan } from "./flush-plan.ts";
@@ -10,7 +12,8 @@ CREATE TABLE IF NOT EXISTS object (
   plan_first INTEGER, plan_last INTEGER, maintained_ms INTEGER
 );
 CREATE TABLE IF NOT EXISTS batches (
-  seq INTEGER PRIMARY KEY, events INTEGER NOT NULL, chars INTEGER NOT NULL, ids BLOB NOT NULL, body TEXT NOT NULL
+  seq INTEGER PRIMARY KEY, events INTEGER NOT NULL, chars INTEGER NOT NULL, id_count INTEGER NOT NULL,
+  ids BLOB NOT NULL, body TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS segments (seq INTEGER PRIMARY KEY, ids BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS pages (
@@ -83,19 +86,20 @@ export class BufferStorage {
 
   /** Sizes of all batches, oldest first; read row by row, so a caller may stop early. */
   batches(): Iterable<BatchSize> {
-    type Row = { seq: number; events: number; chars: number };
-    return this.#sql.exec<Row>("SELECT seq, events, chars FROM batches ORDER BY seq");
+    type Row = { seq: number; events: number; chars: number; idCount: number };
+    return this.#sql.exec<Row>("SELECT seq, events, chars, id_count AS idCount FROM batches ORDER BY seq");
   }
 
-  /** Sequence numbers and sums over all batches. */
-  sumBatches(): { first: number | undefined; last: number | undefined; events: number; chars: number } {
-    type Row = { first: number | null; last: number | null; events: number; chars: number };
-    const { first, last, events, chars } = this.#sql
+  /** The newest batch's sequence number, and sums over all. */
+  sumBatches(): { last: number | undefined; events: number; chars: number; idCount: number } {
+    type Row = { last: number | null; events: number; chars: number; idCount: number };
+    const { last, ...sums } = this.#sql
       .exec<Row>(
-        "SELECT min(seq) AS first, max(seq) AS last, coalesce(sum(events), 0) AS events, coalesce(sum(chars), 0) AS chars FROM batches",
+        `SELECT max(seq) AS last, coalesce(sum(events), 0) AS events, coalesce(sum(chars), 0) AS chars,
+          coalesce(sum(id_count), 0) AS idCount FROM batches`,
       )
       .one();
-    return { first: first ?? undefined, last: last ?? undefined, events, chars };
+    return { last: last ?? undefined, ...sums };
   }
 
   /** The oldest batch's sequence number. */
@@ -133,8 +137,8 @@ export class BufferStorage {
   }
 
   #insertBatch(seq: number, { events, chars, ids, body }: BatchRow): void {
-    const insert = "INSERT INTO batches (seq, events, chars, ids, body) VALUES (?, ?, ?, ?, ?)";
-    this.#sql.exec(insert, seq, events, chars, ids, body);
+    const insert = "INSERT INTO batches (seq, events, chars, id_count, ids, body) VALUES (?, ?, ?, ?, ?, ?)";
+    this.#sql.exec(insert, seq, events, chars, ids.length / ID_WORDS, ids, body);
   }
 
   findDuplicates(claim: Uint32Array): Uint32Array | undefined {
@@ -142,6 +146,14 @@ export class BufferStorage {
       .exec<{ duplicates: ArrayBuffer }>("SELECT duplicates FROM replays WHERE claim = ?", claim)
       .toArray();
     return row === undefined ? undefined : words(row.duplicates);
+  }
+
+  /** Ids in all notes of repeated requests. */
+  countReplayIds(): number {
+    const { bytes } = this.#sql
+      .exec<{ bytes: number }>("SELECT coalesce(sum(length(duplicates)), 0) AS bytes FROM replays")
+      .one();
+    return bytes / (ID_WORDS * Uint32Array.BYTES_PER_ELEMENT);
   }
 
   savePlan({ first, last }: FlushPlan): void {
@@ -213,11 +225,11 @@ export class BufferStorage {
     });
   }
 
-  /** Forgets ids that were sealed before an instant, and notes that ids were looked after. */
-  expireIds(beforeMs: number, nowMs: number): void {
+  /** Forgets ids and replays that are past their windows, and notes that ids were looked after. */
+  expireIds(nowMs: number): void {
     this.#storage.transactionSync(() => {
-      this.#sql.exec("DELETE FROM pages WHERE sealed_ms < ?", beforeMs);
-      this.#sql.exec("DELETE FROM replays WHERE made_ms < ?", beforeMs);
+      this.#sql.exec("DELETE FROM pages WHERE sealed_ms < ?", nowMs - DEDUPE_WINDOW_MS);
+      this.#sql.exec("DELETE FROM replays WHERE made_ms < ?", nowMs - REPLAY_WINDOW_MS);
       this.#sql.exec(
         "UPDATE object SET maintained_ms = CASE WHEN EXISTS (SELECT 1 FROM pages UNION ALL SELECT 1 FROM segments) THEN ? END",
         nowMs,

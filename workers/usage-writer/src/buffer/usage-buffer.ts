@@ -3,9 +3,9 @@ import { DurableObject } from "cloudflare:workers";
 import { type BufferDeps, createBufferDeps } from "../deps.ts";
 import type { Env } from "../env.ts";
 import { BUSY_RETRY_AFTER_SECONDS, MAINTENANCE_MS } from "../limits.ts";
-import type { AppendRequest, AppendResult } from "./append-request.ts";
+import { type AppendRequest, type AppendResult, ID_WORDS } from "./append-request.ts";
 import { type PackedAppend, packResult, unpackAppend } from "./append-wire.ts";
-import { type BufferState, isFull, loadState } from "./buffer-state.ts";
+import { type BufferState, isFull, loadState, sizeOf, takeNotes } from "./buffer-state.ts";
 import { type BatchRow, decideGroup } from "./decide-group.ts";
 import { flushOnce } from "./flush.ts";
 import { backoffMs, flushDueMs } from "./flush-plan.ts";
@@ -51,10 +51,12 @@ export class UsageBuffer extends DurableObject<Env> {
 
   async #append(request: AppendRequest): Promise<AppendResult> {
     const state = this.#openState(request);
-    if (isFull(state, request.lines.length)) {
+    const size = sizeOf(request);
+    if (isFull(state, size)) {
       return { v: 1, kind: "busy", retryAfterSeconds: BUSY_RETRY_AFTER_SECONDS };
     }
-    state.waitingEvents += request.lines.length;
+    state.waiting.events += size.events;
+    state.waiting.idCount += size.idCount;
     return this.#group.submit(request);
   }
 
@@ -88,7 +90,7 @@ export class UsageBuffer extends DurableObject<Env> {
     if (state === undefined) return;
     // Only what is there now: what arrives meanwhile gathers for a flush of its own.
     const lastSeq = state.nextSeq - 1;
-    state.fresh = { events: 0, chars: 0, sinceMs: undefined };
+    state.fresh = { events: 0, chars: 0, idCount: 0, sinceMs: undefined };
     while (this.#state === state && (storage.findFirstSeq() ?? Infinity) <= lastSeq) {
       const outcome = await flushOnce({ storage, store, state, now, log });
       if (outcome === "gone") return this.#erase(state);
@@ -114,19 +116,20 @@ export class UsageBuffer extends DurableObject<Env> {
     if (first === undefined) return [];
     const state = this.#openState(first);
     const nowMs = this.deps.now();
-    state.waitingEvents = 0;
+    state.waiting = { events: 0, idCount: 0 };
     try {
       const { results, rows, replays } = decideGroup(state.index, requests, (claim) =>
         this.#storage.findDuplicates(claim),
       );
       if (rows.length > 0) {
-        this.#storage.insertGroup(state.nextSeq, rows, replays, nowMs);
-        state.nextSeq += rows.length;
+        const notes = takeNotes(state, replays);
+        this.#storage.insertGroup(state.nextSeq, rows, notes, nowMs);
         countRows(state, rows, nowMs);
       }
       // Also without new rows: a write that took effect and then failed left rows behind and no alarm.
       // While flushes fail, the backoff alone says when to try again.
-      if (state.fresh.events > 0 && (this.#failures === 0 || this.#alarmAtMs === undefined)) this.#armForFlush(state);
+      const mayArm = this.#failures === 0 || this.#alarmAtMs === undefined;
+      if (state.fresh.sinceMs !== undefined && mayArm) this.#armForFlush(state);
       return results;
     } catch (error) {
       // The index holds ids that were not written: it is rebuilt from what was.
@@ -178,11 +181,14 @@ export class UsageBuffer extends DurableObject<Env> {
 }
 
 function countRows(state: BufferState, rows: readonly BatchRow[], nowMs: number): void {
-  for (const { events, chars } of rows) {
-    state.events += events;
-    state.chars += chars;
-    state.fresh.events += events;
-    state.fresh.chars += chars;
+  for (const { events, chars, ids } of rows) {
+    const idCount = ids.length / ID_WORDS;
+    state.nextSeq++;
+    for (const total of [state, state.fresh]) {
+      total.events += events;
+      total.chars += chars;
+      total.idCount += idCount;
+    }
   }
   state.fresh.sinceMs ??= nowMs;
 }

@@ -1,6 +1,15 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { addTenant, bufferOf, createTestWorker, NOON_MS, readAnswer, readStored, runAlarm } from "../usage-test-kit.ts";
+import {
+  addTenant,
+  bufferOf,
+  createTestWorker,
+  NOON_MS,
+  readAnswer,
+  readStored,
+  runAlarm,
+  runInBuffer,
+} from "../usage-test-kit.ts";
 
 const worker = createTestWorker(NOON_MS);
 const postWithKey = (value: unknown, key: string, overrides = {}) =>
@@ -115,6 +124,23 @@ describe("Idempotency-Key", () => {
 
   it.each(["", "a".repeat(256), "é", "a\tb"])("refuses the key %j with 400", async (key) => {
     expect((await postWithKey({ tenant_id: "idem-any" }, key)).status).toBe(400);
+  });
+
+  it("notes duplicates of a bounded number of requests, for a bounded time", async () => {
+    const tenantId = await addTenant("idem-notes");
+    const body = Array.from({ length: 600 }, (_, index) => ({ tenant_id: tenantId, id: `e${index}` }));
+    await worker.postUsage(body);
+    for (let key = 0; key < 180; key++) {
+      expect(await readAnswer(await postWithKey(body, `k${key}`))).toMatchObject({ duplicates: 600 });
+    }
+    const countNotes = () => runInBuffer(tenantId, ({ sql }) => sql.exec("SELECT claim FROM replays").toArray().length);
+    expect(await countNotes()).toBe(166);
+    await runAlarm(tenantId);
+    const nowMs = Date.now();
+    await runAlarm(tenantId, { now: () => nowMs + 4 * 86_400_000 });
+    expect(await countNotes()).toBe(0);
+    await postWithKey(body, "later");
+    expect(await countNotes()).toBe(1);
   });
 
   it("takes a key of 255 characters", async () => {
