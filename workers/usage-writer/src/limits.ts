@@ -43,6 +43,8 @@ export const FILTER_BYTES_MAX = 32 * 1024 * 1024;
 export const DEDUPE_WINDOW_MS = 36 * 24 * 60 * 60 * 1_000;
 /** How often an object with ids looks after them. */
 export const MAINTENANCE_MS = 24 * 60 * 60 * 1_000;
+/** How often an object without ids asks whether its tenant is gone. */
+export const IDLE_MAINTENANCE_MS = 7 * MAINTENANCE_MS;
 
 /** Shards of one tenant: each is a Durable Object of about 5,000 requests/s. */
 export const SHARDS_MAX = 64;

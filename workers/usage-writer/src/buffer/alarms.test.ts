@@ -1,4 +1,4 @@
-import { runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { packAppend } from "./append-wire.ts";
 import { createRawUsageStore } from "../store/raw-usage.ts";
@@ -10,6 +10,7 @@ import {
   readStored,
   runAlarm,
   runInBuffer,
+  setTenantStatus,
 } from "../usage-test-kit.ts";
 
 const worker = createTestWorker();
@@ -107,4 +108,47 @@ describe("the alarm of a buffer", () => {
       expect(rows.map(({ bytes }) => bytes / 24)).toEqual([40_000, 10_000]);
     });
   });
+
+  it("comes every day while there are ids, every week after that, and is found again by an object that wakes", async () => {
+    const tenantId = await addQuietTenant("daily");
+    const daysAhead = async (): Promise<number> =>
+      Math.round((((await findAlarm(tenantId)) ?? 0) - Date.now()) / DAY_MS);
+    await worker.postUsage({ tenant_id: tenantId, id: "a" });
+    const now = Date.now();
+    await runAlarm(tenantId, { now: () => now });
+    expect(await daysAhead()).toBe(2);
+    await runInBuffer(tenantId, (storage) => storage.deleteAlarm());
+    await evictDurableObject(bufferOf(tenantId));
+    expect(await daysAhead()).toBe(2);
+    await runAlarm(tenantId, { now: () => now + 3 * DAY_MS });
+    expect(await daysAhead()).toBe(4);
+    for (const day of [40, 50, 60]) {
+      await runInBuffer(tenantId, (storage) => storage.deleteAlarm());
+      await runAlarm(tenantId, { now: () => now + day * DAY_MS });
+      expect(await daysAhead()).toBe(day + 7);
+    }
+  });
+
+  it.each(["claims only", "nothing new", "ids that expired"])(
+    "erases an object with %s after a purge",
+    async (kind) => {
+      const tenantId = await addQuietTenant(`purged-${kind.replaceAll(" ", "-")}`);
+      const now = Date.now() + DAY_MS;
+      const request = { v: 1, tenantId, shard: 0, ids: new Uint32Array(0), hours: [], lines: [] } as const;
+      const claim = kind === "claims only" ? { claim: Uint32Array.of(1, 2, 3, 4, 5, 6) } : {};
+      await bufferOf(tenantId).append(...packAppend({ ...request, hours: [], lines: [], ...claim }));
+      if (kind === "ids that expired") {
+        await worker.postUsage({ tenant_id: tenantId, id: "a" });
+        for (const day of [0, 2, 45]) await runAlarm(tenantId, { now: () => now + day * DAY_MS });
+      }
+      expect(await findAlarm(tenantId)).not.toBeNull();
+      await setTenantStatus(tenantId, "Purged");
+      const atMs = (await findAlarm(tenantId)) ?? 0;
+      await runAlarm(tenantId, { now: () => atMs });
+      const tables = await runInBuffer(tenantId, ({ sql }) =>
+        sql.exec("SELECT name FROM sqlite_master WHERE name IN ('object', 'segments')").toArray(),
+      );
+      expect([tables, await findAlarm(tenantId)]).toEqual([[], null]);
+    },
+  );
 });

@@ -79,9 +79,9 @@ async function putHours(
   return objects;
 }
 
-function forget({ storage, state, now }: FlushContext, plan: FlushPlan, hours: readonly HourLines[]): void {
+function forget({ storage, state }: FlushContext, plan: FlushPlan, hours: readonly HourLines[]): void {
   const ids = concatIds(storage.readIds(plan));
-  storage.finishFlush(plan, ids, now());
+  storage.finishFlush(plan, ids);
   state.events -= sumOf(hours, ({ events }) => events);
   state.idCount -= ids.length / ID_WORDS;
   state.chars -= sumOf(hours, ({ text }) => text.length);

@@ -1,9 +1,9 @@
-import { HOT_IDS_MAX, PAGE_IDS } from "../limits.ts";
+import { HOT_IDS_MAX, IDLE_MAINTENANCE_MS, MAINTENANCE_MS, PAGE_IDS } from "../limits.ts";
 import { createFilter } from "./bloom-filter.ts";
 import { type BufferState, loadIndex } from "./buffer-state.ts";
 import { ID_WORDS } from "./append-request.ts";
 import { concatIds, sortIds, splitPages } from "./segment.ts";
-import type { BufferStorage } from "./storage.ts";
+import type { BufferStorage, ObjectRow } from "./storage.ts";
 
 /** Whether more ids are held in the exact table than it is meant for. */
 export function isHot(state: BufferState): boolean {
@@ -20,6 +20,11 @@ export function sealIds(storage: BufferStorage, state: BufferState, nowMs: numbe
     nowMs,
   );
   state.index = loadIndex(storage);
+}
+
+/** When an object is to be looked after: at any time it has one such alarm, so that none outlives its tenant. */
+export function maintenanceDueMs(storage: BufferStorage, { maintainedMs }: ObjectRow): number {
+  return maintainedMs + (storage.holdsIds() ? MAINTENANCE_MS : IDLE_MAINTENANCE_MS);
 }
 
 /** The daily care of ids: seals those of the day, forgets those past the dedupe window. */

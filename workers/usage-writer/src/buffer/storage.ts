@@ -9,7 +9,7 @@ import type { BatchSize, FlushPlan } from "./flush-plan.ts";
 const TABLES = `
 CREATE TABLE IF NOT EXISTS object (
   one INTEGER PRIMARY KEY, tenant_id TEXT NOT NULL, shard INTEGER NOT NULL, flushed_seq INTEGER NOT NULL,
-  plan_first INTEGER, plan_last INTEGER, maintained_ms INTEGER
+  plan_first INTEGER, plan_last INTEGER, maintained_ms INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS batches (
   seq INTEGER PRIMARY KEY, events INTEGER NOT NULL, chars INTEGER NOT NULL, id_count INTEGER NOT NULL,
@@ -29,8 +29,8 @@ export interface ObjectRow {
   shard: number;
   flushedSeq: number;
   plan: FlushPlan | undefined;
-  /** When ids were last looked after; undefined while there are none. */
-  maintainedMs: number | undefined;
+  /** When the object was last looked after, or made. */
+  maintainedMs: number;
 }
 
 /** A page as it is stored. */
@@ -66,7 +66,7 @@ export class BufferStorage {
       flushed_seq: number;
       plan_first: number | null;
       plan_last: number | null;
-      maintained_ms: number | null;
+      maintained_ms: number;
     };
     const [row] = this.#sql.exec<Row>("SELECT * FROM object").toArray();
     if (row === undefined) return undefined;
@@ -76,12 +76,20 @@ export class BufferStorage {
       shard: row.shard,
       flushedSeq: row.flushed_seq,
       plan: first === null || last === null ? undefined : { first, last },
-      maintainedMs: row.maintained_ms ?? undefined,
+      maintainedMs: row.maintained_ms,
     };
   }
 
-  insertObject(tenantId: string, shard: number): void {
-    this.#sql.exec("INSERT INTO object (one, tenant_id, shard, flushed_seq) VALUES (1, ?, ?, 0)", tenantId, shard);
+  insertObject(tenantId: string, shard: number, nowMs: number): void {
+    const insert = "INSERT INTO object (one, tenant_id, shard, flushed_seq, maintained_ms) VALUES (1, ?, ?, 0, ?)";
+    this.#sql.exec(insert, tenantId, shard, nowMs);
+  }
+
+  /** Whether there is anything that becomes too old. */
+  holdsIds(): boolean {
+    const any =
+      "SELECT EXISTS (SELECT 1 FROM segments UNION ALL SELECT 1 FROM pages UNION ALL SELECT 1 FROM replays) AS held";
+    return this.#sql.exec<{ held: number }>(any).one().held === 1;
   }
 
   /** Sizes of all batches, oldest first; read row by row, so a caller may stop early. */
@@ -175,15 +183,11 @@ export class BufferStorage {
   }
 
   /** Ends a flush: the batches go, their ids stay. */
-  finishFlush({ first, last }: FlushPlan, ids: Uint32Array, nowMs: number): void {
+  finishFlush({ first, last }: FlushPlan, ids: Uint32Array): void {
     this.#storage.transactionSync(() => {
       if (ids.length > 0) this.#sql.exec("INSERT INTO segments (seq, ids) VALUES (?, ?)", last, ids);
       this.#sql.exec("DELETE FROM batches WHERE seq BETWEEN ? AND ?", first, last);
-      this.#sql.exec(
-        "UPDATE object SET flushed_seq = ?, plan_first = NULL, plan_last = NULL, maintained_ms = coalesce(maintained_ms, ?)",
-        last,
-        nowMs,
-      );
+      this.#sql.exec("UPDATE object SET flushed_seq = ?, plan_first = NULL, plan_last = NULL", last);
     });
   }
 
@@ -230,10 +234,7 @@ export class BufferStorage {
     this.#storage.transactionSync(() => {
       this.#sql.exec("DELETE FROM pages WHERE sealed_ms < ?", nowMs - DEDUPE_WINDOW_MS);
       this.#sql.exec("DELETE FROM replays WHERE made_ms < ?", nowMs - REPLAY_WINDOW_MS);
-      this.#sql.exec(
-        "UPDATE object SET maintained_ms = CASE WHEN EXISTS (SELECT 1 FROM pages UNION ALL SELECT 1 FROM segments) THEN ? END",
-        nowMs,
-      );
+      this.#sql.exec("UPDATE object SET maintained_ms = ?", nowMs);
     });
   }
 }

@@ -141,25 +141,6 @@ describe("UsageBuffer", () => {
     expect(await readAnswer(await worker.postUsage(events[0]))).toMatchObject({ accepted: 1 });
   });
 
-  it("has an alarm every day while it holds ids, and none after that", async () => {
-    const tenantId = await addTenant("daily");
-    const findAlarm = () => runInDurableObject(bufferOf(tenantId), (_buffer, { storage }) => storage.getAlarm());
-    await worker.postUsage({ tenant_id: tenantId, id: "a" });
-    const now = Date.now();
-    await runDurableObjectAlarm(bufferOf(tenantId));
-    const next = await findAlarm();
-    expect(next).toBeGreaterThan(now + DAY_MS - 60_000);
-    expect(next).toBeLessThan(now + DAY_MS + 60_000);
-    await runInDurableObject(bufferOf(tenantId), (_buffer, { storage }) => storage.deleteAlarm());
-    await evictDurableObject(bufferOf(tenantId));
-    expect(await findAlarm()).not.toBeNull();
-    await runAlarm(tenantId, { now: () => now + DAY_MS + 60_000 });
-    await runAlarm(tenantId, { now: () => now + 40 * DAY_MS });
-    await runInDurableObject(bufferOf(tenantId), (_buffer, { storage }) => storage.deleteAlarm());
-    await runAlarm(tenantId, { now: () => now + 80 * DAY_MS });
-    expect(await findAlarm()).toBeNull();
-  });
-
   it("loses everything and writes nothing once its tenant is being purged", async () => {
     for (const status of ["Purging", "Purged"]) {
       const tenantId = await addTenant(`gone-${status}`);

@@ -2,7 +2,7 @@ import { describeError } from "@prego/core/log";
 import { DurableObject } from "cloudflare:workers";
 import { type BufferDeps, createBufferDeps } from "../deps.ts";
 import type { Env } from "../env.ts";
-import { BUSY_RETRY_AFTER_SECONDS, MAINTENANCE_MS } from "../limits.ts";
+import { BUSY_RETRY_AFTER_SECONDS, IDLE_MAINTENANCE_MS } from "../limits.ts";
 import { type AppendRequest, type AppendResult, ID_WORDS } from "./append-request.ts";
 import { type PackedAppend, packResult, unpackAppend } from "./append-wire.ts";
 import { type BufferState, isFull, loadState, sizeOf, takeNotes } from "./buffer-state.ts";
@@ -10,7 +10,7 @@ import { type BatchRow, decideGroup } from "./decide-group.ts";
 import { flushOnce } from "./flush.ts";
 import { backoffMs, flushDueMs } from "./flush-plan.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
-import { isHot, maintainIds, sealIds } from "./maintain.ts";
+import { isHot, maintainIds, maintenanceDueMs, sealIds } from "./maintain.ts";
 import { BufferStorage } from "./storage.ts";
 
 /** Takes the events of one tenant's shard, makes them durable, and brings them to R2. */
@@ -64,9 +64,10 @@ export class UsageBuffer extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     this.#alarmAtMs = undefined;
     try {
-      await this.#work();
+      const outcome = await this.#work();
       this.#failures = 0;
-      await this.#armForRest();
+      // What was erased stays empty, without tables and without an alarm.
+      if (outcome !== "erased") await this.#armForRest();
     } catch (error) {
       this.#failures++;
       const delayMs = backoffMs(this.#failures);
@@ -83,11 +84,11 @@ export class UsageBuffer extends DurableObject<Env> {
     }
   }
 
-  async #work(): Promise<void> {
+  async #work(): Promise<"done" | "erased"> {
     const { store, now, log } = this.deps;
     const storage = this.#storage;
     const state = this.#findState();
-    if (state === undefined) return;
+    if (state === undefined) return "done";
     // Only what is there now: what arrives meanwhile gathers for a flush of its own.
     const lastSeq = state.nextSeq - 1;
     state.fresh = { events: 0, chars: 0, idCount: 0, sinceMs: undefined };
@@ -98,17 +99,19 @@ export class UsageBuffer extends DurableObject<Env> {
     }
     // A commit that failed meanwhile had the state reloaded, with batches in it that are flushed now.
     if (this.#state !== state) this.#state = undefined;
-    const maintainedMs = storage.findObject()?.maintainedMs;
-    if (maintainedMs === undefined || now() < maintainedMs + MAINTENANCE_MS) return;
+    const object = storage.findObject();
+    if (object === undefined || now() < maintenanceDueMs(storage, object)) return "done";
     if ((await store.findTenant(state.tenantId)) === "gone") return this.#erase(state);
     maintainIds(storage, state, now());
+    return "done";
   }
 
-  async #erase(state: BufferState): Promise<void> {
+  async #erase(state: BufferState): Promise<"erased"> {
     this.#state = undefined;
     this.#alarmAtMs = undefined;
     await this.ctx.storage.deleteAll();
     this.deps.log("info", "usage.erased", { tenant_id: state.tenantId, shard: state.shard, events: state.events });
+    return "erased";
   }
 
   #commit(requests: readonly AppendRequest[]): AppendResult[] {
@@ -149,14 +152,14 @@ export class UsageBuffer extends DurableObject<Env> {
     this.#alarmWritten = this.ctx.storage.setAlarm(dueMs);
   }
 
-  /** After a wake or a flush: an object with events or ids always has an alarm. */
+  /** After a wake or a flush: an object that is anyone's always has an alarm. */
   async #armForRest(): Promise<void> {
     // Found anew after a commit that failed during a flush: what is left of the backlog needs an alarm all the same.
     const state = this.#findState();
     if (state === undefined) return;
     if (this.#storage.findFirstSeq() !== undefined) this.#armForFlush(state);
-    const maintainedMs = this.#storage.findObject()?.maintainedMs;
-    if (maintainedMs !== undefined) this.#arm(maintainedMs + MAINTENANCE_MS);
+    const object = this.#storage.findObject();
+    if (object !== undefined) this.#arm(maintenanceDueMs(this.#storage, object));
     await this.#alarmWritten;
   }
 
@@ -172,7 +175,9 @@ export class UsageBuffer extends DurableObject<Env> {
   #openState({ tenantId, shard }: AppendRequest): BufferState {
     let state = this.#findState();
     if (state === undefined) {
-      this.#storage.insertObject(tenantId, shard);
+      const nowMs = this.deps.now();
+      this.#storage.insertObject(tenantId, shard, nowMs);
+      this.#arm(nowMs + IDLE_MAINTENANCE_MS);
       state = this.#findState();
     }
     if (state?.tenantId !== tenantId || state.shard !== shard) throw new Error("this object belongs to another tenant");
