@@ -1,4 +1,4 @@
-import { STATUS_CODES } from "./buffer/append-request.ts";
+import { type AppendRequest, STATUS_CODES } from "./buffer/append-request.ts";
 import type { IngestDeps } from "./deps.ts";
 import { type EventFault, type EventResult, rejectEvent } from "./domain/event-result.ts";
 import {
@@ -49,14 +49,17 @@ export async function ingest(deps: IngestDeps, request: IngestRequest): Promise<
   const context: AppendContext = { ...request, shardCount: deps.shardCount };
   protectEvents(placed, context);
   const appends = planAppends(placed, context);
-  const claims = new Map<string, AppendOutcome>();
+  const claims = new Map<string, { request: AppendRequest; outcome: AppendOutcome }>();
   await Promise.all(
-    planClaims(appends, context).map(async (claim) => claims.set(claim.tenantId, await deps.append(claim))),
+    planClaims(appends, context).map(async (claim) =>
+      claims.set(claim.tenantId, { request: claim, outcome: await deps.append(claim) }),
+    ),
   );
   const outcomes = await Promise.all(
     appends.map(async ({ request }) => {
       const claim = claims.get(request.tenantId);
-      return claim === undefined || claim.kind === "done" ? deps.append(request) : claim;
+      const isOpen = claim === undefined || (claim.outcome.kind === "done" && claim.request !== request);
+      return isOpen ? deps.append(request) : claim.outcome;
     }),
   );
   appends.forEach((append, index) => {

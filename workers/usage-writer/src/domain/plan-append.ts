@@ -94,8 +94,9 @@ function createHourReader(): (placed: PlacedEvent) => string {
 }
 
 /**
- * For tenants with several shards: one call each that claims the Idempotency-Key in the shard that the key itself chooses,
- * because another body under the same key may go to other shards.
+ * For tenants with several shards: the call that has to claim the Idempotency-Key before all others, in the shard that the key
+ * itself chooses, because another body under the same key may go to other shards. It is the append to that shard if there is
+ * one: after a claim without its events, these would look like a repeat of them.
  */
 export function planClaims(appends: readonly PlannedAppend[], context: AppendContext): AppendRequest[] {
   const { idempotency } = context;
@@ -106,6 +107,7 @@ export function planClaims(appends: readonly PlannedAppend[], context: AppendCon
     .map((tenantId) => {
       const claim = claimOf(tenantId, idempotency.key, idempotency.body);
       const shard = shardOf(claim, 0, context.shardCount(tenantId));
-      return { v: 1, tenantId, shard, ids: new Uint32Array(0), hours: [], lines: [], claim };
+      const append = appends.find(({ request }) => request.tenantId === tenantId && request.shard === shard);
+      return append?.request ?? { v: 1, tenantId, shard, ids: new Uint32Array(0), hours: [], lines: [], claim };
     });
 }

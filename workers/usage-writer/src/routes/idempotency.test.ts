@@ -1,7 +1,10 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import type { PackedAppend } from "../buffer/append-wire.ts";
+import type { Env } from "../env.ts";
 import {
   addTenant,
+  bindings,
   bufferOf,
   createTestWorker,
   NOON_MS,
@@ -14,6 +17,19 @@ import {
 const worker = createTestWorker(NOON_MS);
 const postWithKey = (value: unknown, key: string, overrides = {}) =>
   worker.postUsage(value, { "idempotency-key": key }, overrides);
+
+/** Buffers of which the n-th call takes effect and is not answered. */
+function loseAnswer(n: number): Env["USAGE_BUFFER"] {
+  let calls = 0;
+  const getByName = (name: string) => ({
+    append: async (...packed: PackedAppend) => {
+      const answer = await bindings.USAGE_BUFFER.getByName(name).append(...packed);
+      if (++calls === n) throw new Error("Network connection lost.");
+      return answer;
+    },
+  });
+  return { getByName } as unknown as Env["USAGE_BUFFER"];
+}
 
 describe("Idempotency-Key", () => {
   it("answers a repeated request with the first one's result and counts its events once", async () => {
@@ -106,6 +122,40 @@ describe("Idempotency-Key", () => {
       const reuse = await postWithKey({ tenant_id: tenantId, id: `other-${round}` }, `k${round}`, shards);
       expect([first.status, (await readAnswer(repeat)).accepted, reuse.status]).toEqual([202, 1, 422]);
     }
+  });
+
+  it("calls an event a duplicate that was counted before, in every shard, and so does a repeat", async () => {
+    const tenantId = await addTenant("idem-sharded-known");
+    const shards = { USAGE_SHARDS: `${tenantId}=4` };
+    const events = Array.from({ length: 12 }, (_, index) => ({ tenant_id: tenantId, id: `e${index}` }));
+    await worker.postUsage(events, {}, shards);
+    for (const event of [...events, events]) {
+      const key = `k-${JSON.stringify(event).length}-${"id" in event ? event.id : "all"}`;
+      const first = await readAnswer(await postWithKey(event, key, shards));
+      expect(first).toMatchObject({ accepted: 0, conflicts: 0, rejected: 0 });
+      expect(await readAnswer(await postWithKey(event, key, shards))).toEqual(first);
+      expect((await postWithKey({ tenant_id: tenantId, id: "new" }, key, shards)).status).toBe(422);
+    }
+  });
+
+  it("gives a repeat the first result over several shards, also after a call between them failed", async () => {
+    const tenantId = await addTenant("idem-sharded-crash");
+    const shards = { USAGE_SHARDS: `${tenantId}=4` };
+    await worker.postUsage({ tenant_id: tenantId, id: "e0" }, {}, shards);
+    for (let failing = 1; failing <= 4; failing++) {
+      const fresh = Array.from({ length: 40 }, (_, index) => ({ tenant_id: tenantId, id: `${failing}-${index}` }));
+      const body = [{ tenant_id: tenantId, id: "e0" }, ...fresh];
+      const key = `k${failing}`;
+      const broken = { ...shards, USAGE_BUFFER: loseAnswer(failing) };
+      expect((await postWithKey(body, key, broken)).status).toBe(503);
+      const answer = await readAnswer(await postWithKey(body, key, shards));
+      expect(answer.results.map(({ status }) => status)).toEqual(["duplicate", ...fresh.map(() => "accepted")]);
+      expect(await readAnswer(await postWithKey(body, key, shards))).toEqual(answer);
+      expect((await postWithKey(fresh, key, shards)).status).toBe(422);
+    }
+    for (const shard of [0, 1, 2, 3]) await runAlarm(tenantId, {}, shard);
+    const ids = (await readStored(tenantId)).events.map(({ id }) => id);
+    expect([ids.length, new Set(ids).size]).toEqual([161, 161]);
   });
 
   it("counts one event of two requests with different keys twice, because nothing says that it is one", async () => {
