@@ -33,12 +33,20 @@ export const REPLAY_IDS_MAX = 100_000;
 /** How long a repeated request is told which of its events were duplicates at first. */
 export const REPLAY_WINDOW_MS = 3 * 24 * 60 * 60 * 1_000;
 
-/** Recent ids held exactly in memory before the flushed ones move to sorted pages; 24 bytes each at half load. */
-export const HOT_IDS_MAX = 131_072;
-/** Ids of one sorted page: 192 KB, read whole when its filter says maybe. */
-export const PAGE_IDS = 8_192;
-/** Memory for the filters of pages, 25 million ids. Pages beyond it are read at each look-up: correct, and slow enough to see. */
-export const FILTER_BYTES_MAX = 32 * 1024 * 1024;
+/** Recent ids held exactly in memory before the flushed ones move to sorted pages: with those buffered, a table of 6 MB. */
+export const HOT_IDS_MAX = 98_304;
+/** Ids of one sorted page: 48 KB, read whole when its filter says maybe. */
+export const PAGE_IDS = 2_048;
+/** Memory for the filters of pages, 29 million ids. Pages beyond it are read at each look-up: correct, and slow enough to see. */
+export const FILTER_BYTES_MAX = 58_000_000;
+/** Ids sealed in one such span of time become one run. They are forgotten with the newest of them, so up to a span late. */
+export const RUN_SPAN_MS = 4 * 24 * 60 * 60 * 1_000;
+/** Runs of the current span before some of them become one. */
+export const RUNS_PER_SPAN_MAX = 4;
+/** Most pages that become one run: 4 million ids, a second or two of work. */
+export const MERGE_PAGES_MAX = 2_048;
+/** Pages merged at a stretch: 100,000 ids, some 50 ms in which no request is taken. */
+export const MERGE_STEP_PAGES = 48;
 /** How long an id is remembered: the oldest event that is taken, and a day for clocks and for the daily run. */
 export const DEDUPE_WINDOW_MS = 36 * 24 * 60 * 60 * 1_000;
 /** How often an object with ids looks after them. */

@@ -52,10 +52,9 @@ export function loadState(storage: BufferStorage, object: ObjectRow, nowMs: numb
   };
 }
 
-/** Rebuilds the ids alone, after segments became pages. */
-export function loadIndex(storage: BufferStorage): DedupeIndex {
-  const index = new DedupeIndex(storage.listRuns(FILTER_BYTES_MAX), (page) => storage.readPage(page));
-  for (const ids of storage.segmentIds()) index.hot.addAll(ids);
+function loadIndex(storage: BufferStorage): DedupeIndex {
+  const index = new DedupeIndex(storage.runs.list(FILTER_BYTES_MAX), (...page) => storage.runs.readPage(...page));
+  for (const ids of storage.runs.segmentIds()) index.hot.addAll(ids);
   for (const ids of storage.batchIds()) index.hot.addAll(ids);
   return index;
 }

@@ -1,54 +1,55 @@
 import { mayContain } from "./bloom-filter.ts";
 import { DigestTable, type IdMatch } from "./digest-table.ts";
-import { compareIds, lastAtMost, searchPage } from "./segment.ts";
+import { lastAtMost, searchPage } from "./segment.ts";
 
-/** What memory keeps of a sorted page of ids in storage. */
-export interface PageEntry {
-  page: number;
-  /** Its first id. */
-  first: Uint32Array;
-  /** Absent when the filters' memory is spent: then the page is read at each look-up. */
-  filter?: Uint32Array;
-}
-
-/** Pages that were sealed together, in the order of their first ids; together they are one sorted list. */
+/** What memory keeps of a run: sorted pages of ids in storage, together one sorted list. */
 export interface SealedRun {
   run: number;
-  pages: PageEntry[];
+  /** When the newest of its ids were sealed. */
+  sealedMs: number;
+  /** First id of each page. */
+  firsts: Uint32Array;
+  /** One filter a page; absent where the filters' memory is spent: then the page is read at each look-up. */
+  filters: (Uint32Array | undefined)[];
 }
 
-/**
- * All ids of the dedupe window. Recent ones are in an exact table; sealed ones in sorted pages in storage, of which memory
- * holds a directory and ten filter bits an id: some 130,000 recent and 25 million sealed ids fit in half of the isolate.
- */
+/** Reads a page of a run, counted from 0. */
+export type ReadPage = (run: number, position: number) => Uint32Array;
+
+/** All ids of the dedupe window: recent ones in an exact table, sealed ones in runs of which memory holds a directory. */
 export class DedupeIndex {
   readonly hot = new DigestTable();
-  readonly #runs: readonly SealedRun[];
-  readonly #readPage: (page: number) => Uint32Array;
+  readonly #readPage: ReadPage;
+  #runs: readonly SealedRun[];
 
-  constructor(runs: readonly SealedRun[], readPage: (page: number) => Uint32Array) {
+  constructor(runs: readonly SealedRun[], readPage: ReadPage) {
     this.#runs = runs;
     this.#readPage = readPage;
+  }
+
+  get runs(): readonly SealedRun[] {
+    return this.#runs;
+  }
+
+  set runs(runs: readonly SealedRun[]) {
+    this.#runs = runs;
   }
 
   match(ids: Uint32Array, at: number): IdMatch {
     const recent = this.hot.match(ids, at);
     if (recent !== "absent") return recent;
-    for (const { pages } of this.#runs) {
-      const match = this.#matchRun(pages, ids, at);
+    for (const run of this.#runs) {
+      const match = this.#matchRun(run, ids, at);
       if (match !== "absent") return match;
     }
     return "absent";
   }
 
-  #matchRun(pages: readonly PageEntry[], ids: Uint32Array, at: number): IdMatch {
-    const position = lastAtMost(pages.length, (index) => {
-      const entry = pages[index];
-      return entry === undefined ? 1 : compareIds(entry.first, 0, ids, at);
-    });
-    const entry = pages[position];
-    if (entry === undefined) return "absent";
-    if (entry.filter !== undefined && !mayContain(entry.filter, ids, at)) return "absent";
-    return searchPage(this.#readPage(entry.page), ids, at);
+  #matchRun({ run, firsts, filters }: SealedRun, ids: Uint32Array, at: number): IdMatch {
+    const position = lastAtMost(firsts, ids, at);
+    if (position < 0) return "absent";
+    const filter = filters[position];
+    if (filter !== undefined && !mayContain(filter, ids, at)) return "absent";
+    return searchPage(this.#readPage(run, position), ids, at);
   }
 }

@@ -33,22 +33,19 @@ export function splitPages(sorted: Uint32Array, pageIds: number): Uint32Array[] 
 
 /** Looks for the id at word `at` of `ids` in a sorted page. */
 export function searchPage(page: Uint32Array, ids: Uint32Array, at: number): IdMatch {
-  const position = lastAtMost(page.length / ID_WORDS, (index) => compareIds(page, index * ID_WORDS, ids, at));
+  const position = lastAtMost(page, ids, at);
   const found = position * ID_WORDS;
   if (position < 0 || compareIds(page, found, ids, at) !== 0) return "absent";
   return page[found + 4] === ids[at + 4] && page[found + 5] === ids[at + 5] ? "same" : "other";
 }
 
-/**
- * Index of the last of `count` ascending elements that is not above what is looked for, -1 if there is none.
- * @param compare sign of (element at index - what is looked for).
- */
-export function lastAtMost(count: number, compare: (index: number) => number): number {
+/** Position of the last id of a sorted column that is not above the one at word `at` of `ids`; -1 if there is none. */
+export function lastAtMost(sorted: Uint32Array, ids: Uint32Array, at: number): number {
   let low = 0;
-  let high = count;
+  let high = sorted.length / ID_WORDS;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compare(middle) <= 0) low = middle + 1;
+    if (compareIds(sorted, middle * ID_WORDS, ids, at) <= 0) low = middle + 1;
     else high = middle;
   }
   return low - 1;

@@ -1,10 +1,10 @@
 import { DEDUPE_WINDOW_MS, REPLAY_WINDOW_MS } from "../limits.ts";
 import { ID_WORDS } from "./append-request.ts";
 import type { BatchRow, ReplayNote } from "./decide-group.ts";
-import type { PageEntry, SealedRun } from "./dedupe-index.ts";
 import type { BatchSize, FlushPlan } from "./flush-plan.ts";
+import { RUN_TABLES, RunStorage } from "./run-storage.ts";
 
-// batches: what is buffered, one row a commit. segments: ids of one flush. pages: sorted ids of many flushes, with their filter.
+// batches: what is buffered, one row a commit. replays: what repeated requests are told.
 // object: one row; `flushed_seq` keeps sequence numbers, and with them object names, from ever coming again.
 const TABLES = `
 CREATE TABLE IF NOT EXISTS object (
@@ -14,11 +14,6 @@ CREATE TABLE IF NOT EXISTS object (
 CREATE TABLE IF NOT EXISTS batches (
   seq INTEGER PRIMARY KEY, events INTEGER NOT NULL, chars INTEGER NOT NULL, id_count INTEGER NOT NULL,
   ids BLOB NOT NULL, body TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS segments (seq INTEGER PRIMARY KEY, ids BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS pages (
-  page INTEGER PRIMARY KEY, run INTEGER NOT NULL, sealed_ms INTEGER NOT NULL, first BLOB NOT NULL, filter BLOB NOT NULL,
-  ids BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS replays (claim BLOB PRIMARY KEY, made_ms INTEGER NOT NULL, duplicates BLOB NOT NULL) WITHOUT ROWID;
 `;
@@ -33,22 +28,17 @@ export interface ObjectRow {
   maintainedMs: number;
 }
 
-/** A page as it is stored. */
-export interface PageRow {
-  first: Uint32Array;
-  filter: Uint32Array;
-  ids: Uint32Array;
-}
-
 type BufferColumn = { ids: ArrayBuffer };
 const words = (blob: ArrayBuffer): Uint32Array => new Uint32Array(blob);
 
 /** The SQLite side of a usage buffer: every statement it runs. */
 export class BufferStorage {
   readonly #storage: DurableObjectStorage;
+  readonly runs: RunStorage;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
+    this.runs = new RunStorage(storage);
   }
 
   get #sql(): SqlStorage {
@@ -56,7 +46,7 @@ export class BufferStorage {
   }
 
   createTables(): void {
-    this.#sql.exec(TABLES);
+    this.#sql.exec(TABLES + RUN_TABLES);
   }
 
   findObject(): ObjectRow | undefined {
@@ -88,7 +78,7 @@ export class BufferStorage {
   /** Whether there is anything that becomes too old. */
   holdsIds(): boolean {
     const any =
-      "SELECT EXISTS (SELECT 1 FROM segments UNION ALL SELECT 1 FROM pages UNION ALL SELECT 1 FROM replays) AS held";
+      "SELECT EXISTS (SELECT 1 FROM segments UNION ALL SELECT 1 FROM runs UNION ALL SELECT 1 FROM replays) AS held";
     return this.#sql.exec<{ held: number }>(any).one().held === 1;
   }
 
@@ -118,10 +108,6 @@ export class BufferStorage {
 
   *batchIds(): Iterable<Uint32Array> {
     for (const { ids } of this.#sql.exec<BufferColumn>("SELECT ids FROM batches ORDER BY seq")) yield words(ids);
-  }
-
-  *segmentIds(): Iterable<Uint32Array> {
-    for (const { ids } of this.#sql.exec<BufferColumn>("SELECT ids FROM segments ORDER BY seq")) yield words(ids);
   }
 
   /** Writes a group's rows: all or none. */
@@ -191,48 +177,10 @@ export class BufferStorage {
     });
   }
 
-  /** Directory of the sealed pages, newest run first. */
-  listRuns(filterBytesMax: number): SealedRun[] {
-    type Row = { page: number; run: number; first: ArrayBuffer; filter: ArrayBuffer };
-    const runs = new Map<number, SealedRun>();
-    let filterBytes = 0;
-    for (const row of this.#sql.exec<Row>("SELECT page, run, first, filter FROM pages ORDER BY run DESC, page")) {
-      const run = runs.get(row.run) ?? { run: row.run, pages: [] };
-      const entry: PageEntry = { page: row.page, first: words(row.first) };
-      filterBytes += row.filter.byteLength;
-      if (filterBytes <= filterBytesMax) entry.filter = words(row.filter);
-      run.pages.push(entry);
-      runs.set(row.run, run);
-    }
-    return [...runs.values()];
-  }
-
-  readPage(page: number): Uint32Array {
-    return words(this.#sql.exec<BufferColumn>("SELECT ids FROM pages WHERE page = ?", page).one().ids);
-  }
-
-  /** Puts sealed pages in the place of all segments. */
-  replaceSegments(pages: readonly PageRow[], nowMs: number): void {
-    this.#storage.transactionSync(() => {
-      const { run } = this.#sql.exec<{ run: number }>("SELECT coalesce(max(run), 0) + 1 AS run FROM pages").one();
-      for (const { first, filter, ids } of pages) {
-        this.#sql.exec(
-          "INSERT INTO pages (run, sealed_ms, first, filter, ids) VALUES (?, ?, ?, ?, ?)",
-          run,
-          nowMs,
-          first,
-          filter,
-          ids,
-        );
-      }
-      this.#sql.exec("DELETE FROM segments");
-    });
-  }
-
   /** Forgets ids and replays that are past their windows, and notes that ids were looked after. */
   expireIds(nowMs: number): void {
     this.#storage.transactionSync(() => {
-      this.#sql.exec("DELETE FROM pages WHERE sealed_ms < ?", nowMs - DEDUPE_WINDOW_MS);
+      this.runs.expire(nowMs - DEDUPE_WINDOW_MS);
       this.#sql.exec("DELETE FROM replays WHERE made_ms < ?", nowMs - REPLAY_WINDOW_MS);
       this.#sql.exec("UPDATE object SET maintained_ms = ?", nowMs);
     });

@@ -10,7 +10,7 @@ import { type BatchRow, decideGroup } from "./decide-group.ts";
 import { flushOnce } from "./flush.ts";
 import { backoffMs, flushDueMs } from "./flush-plan.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
-import { isHot, maintainIds, maintenanceDueMs, sealIds } from "./maintain.ts";
+import { isHot, maintainIds, maintenanceDueMs, mergeRuns, sealIds } from "./maintain.ts";
 import { BufferStorage } from "./storage.ts";
 
 /** Takes the events of one tenant's shard, makes them durable, and brings them to R2. */
@@ -30,7 +30,7 @@ export class UsageBuffer extends DurableObject<Env> {
     this.#storage = new BufferStorage(ctx.storage);
     this.#group = createGroupCommit({
       commit: (requests) => this.#commit(requests),
-      gather: () => new Promise((resolve) => setTimeout(resolve, 0)),
+      gather: pause,
       settle: async () => {
         await this.#alarmWritten;
         await ctx.storage.sync();
@@ -95,15 +95,25 @@ export class UsageBuffer extends DurableObject<Env> {
     while (this.#state === state && (storage.findFirstSeq() ?? Infinity) <= lastSeq) {
       const outcome = await flushOnce({ storage, store, state, now, log });
       if (outcome === "gone") return this.#erase(state);
-      if (isHot(state)) sealIds(storage, state, now());
+      if (isHot(state)) {
+        sealIds(storage, state, now());
+        await this.#mergeRuns(state);
+      }
     }
     // A commit that failed meanwhile had the state reloaded, with batches in it that are flushed now.
     if (this.#state !== state) this.#state = undefined;
     const object = storage.findObject();
     if (object === undefined || now() < maintenanceDueMs(storage, object)) return "done";
     if ((await store.findTenant(state.tenantId)) === "gone") return this.#erase(state);
-    maintainIds(storage, state, now());
+    const current = this.#findState() ?? state;
+    maintainIds(storage, current, now());
+    await this.#mergeRuns(current);
+    if (this.#state !== current) this.#state = undefined;
     return "done";
+  }
+
+  async #mergeRuns(state: BufferState): Promise<void> {
+    for (const _turn of mergeRuns(this.#storage, state, this.deps.now())) await pause();
   }
 
   async #erase(state: BufferState): Promise<"erased"> {
@@ -184,6 +194,8 @@ export class UsageBuffer extends DurableObject<Env> {
     return state;
   }
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 function countRows(state: BufferState, rows: readonly BatchRow[], nowMs: number): void {
   for (const { events, chars, ids } of rows) {
