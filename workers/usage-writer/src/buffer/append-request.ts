@@ -3,7 +3,7 @@ export const ID_WORDS = 6;
 
 /**
  * What the stateless part hands to a {@link UsageBuffer}: plain columns, one entry per event; append-wire says how. Objects
- * pick up new code up to five minutes later than it: a change of meaning needs a new `v`, and older objects pass over added members.
+ * pick up new code up to five minutes later than it: a change of meaning needs a new `v`, another form a method of its own.
  */
 export interface AppendRequest {
   v: 1;

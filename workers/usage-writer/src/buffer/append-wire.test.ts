@@ -24,6 +24,19 @@ describe("a call to a buffer", () => {
     expect(unpackAppend(...packAppend({ ...request, v: 2 as 1 }))).toBeUndefined();
   });
 
+  it.each<[string, unknown[]]>([
+    ["nothing", []],
+    ["an object, as an earlier form had it", [request]],
+    ["ids that are not a column of words", [[1, 2, 3], packAppend(request)[1]]],
+    ["a text that is not JSON", [request.ids, "no JSON\n{}"]],
+    ["a text without members", [request.ids, "null"]],
+    ["no hours", [new Uint32Array(0), '{"v":1,"tenantId":"a","shard":0}']],
+    ["fewer lines than hours", [request.ids, packAppend(request)[1].replace(/\n.*$/, "")]],
+    ["fewer ids than lines", [request.ids.slice(6), packAppend(request)[1]]],
+  ])("with %s is not read", (_name, packed) => {
+    expect(unpackAppend(...packed)).toBeUndefined();
+  });
+
   it.each<AppendResult>([
     { v: 1, kind: "done", statuses: "adca" },
     { v: 1, kind: "done", statuses: "" },

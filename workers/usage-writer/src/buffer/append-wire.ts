@@ -1,6 +1,10 @@
-import type { AppendRequest, AppendResult } from "./append-request.ts";
+import { type AppendRequest, type AppendResult, ID_WORDS } from "./append-request.ts";
 
-/** What goes over the wire for an {@link AppendRequest}: its ids, and one text with everything else. */
+/**
+ * What goes over the wire for an {@link AppendRequest}: its ids, and one text with everything else. Another form gets a method of
+ * its own: one release adds it to the object, the next one calls it, the one after drops this. Objects update minutes late, so
+ * both sides of a release meet each other.
+ */
 export type PackedAppend = [ids: Uint32Array, text: string];
 
 /** First line of the text; the finished JSONL lines follow. */
@@ -31,16 +35,29 @@ export function packAppend({ v, tenantId, shard, ids, hours, lines, claim }: App
   return [ids, text];
 }
 
-/** Unpacks what {@link packAppend} packed; undefined if it is of a version that is not known here. */
-export function unpackAppend(...[ids, text]: PackedAppend): AppendRequest | undefined {
-  const [first, ...lines] = text.split("\n");
-  const { v, tenantId, shard, hours: runs, claim } = JSON.parse(first ?? "") as Head;
-  if (v !== 1) return undefined;
+/** Unpacks what {@link packAppend} packed; undefined if it is of a version that is not known here, or something else. */
+export function unpackAppend(...[ids, text]: readonly unknown[]): AppendRequest | undefined {
+  if (!(ids instanceof Uint32Array) || typeof text !== "string") return undefined;
+  const [first = "", ...lines] = text.split("\n");
+  const head = readHead(first);
+  if (head === undefined) return undefined;
+  const { v, tenantId, shard, hours: runs, claim } = head;
   const hours: string[] = [];
   for (const [hour, count] of runs) for (let line = 0; line < count; line++) hours.push(hour);
+  if (hours.length !== lines.length || ids.length !== lines.length * ID_WORDS) return undefined;
   const request: AppendRequest = { v, tenantId, shard, ids, hours, lines };
   if (claim !== undefined) request.claim = Uint32Array.from(claim);
   return request;
+}
+
+// Only this worker calls its objects, so the version vouches for the members.
+function readHead(text: string): Head | undefined {
+  try {
+    const head = JSON.parse(text) as Partial<Head> | null;
+    return head?.v === 1 && Array.isArray(head.hours) ? (head as Head) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** An answer as text: the bare statuses if events were decided, JSON otherwise. */

@@ -11,7 +11,7 @@ import {
   setTenantStatus,
 } from "../usage-test-kit.ts";
 import type { AppendRequest } from "./append-request.ts";
-import { packAppend } from "./append-wire.ts";
+import { type PackedAppend, packAppend } from "./append-wire.ts";
 
 const worker = createTestWorker();
 const DAY_MS = 86_400_000;
@@ -208,12 +208,15 @@ describe("UsageBuffer", () => {
     expect((await readStored(tenantId)).events.map(({ id }) => id)).toEqual(["a", "b"]);
   });
 
-  it("refuses a request of a version that it does not know, and one of another tenant", async () => {
+  it("refuses a request of a version or a form that it does not know, and one of another tenant", async () => {
     const tenantId = await addTenant("versions");
     const stub = bufferOf(tenantId);
     const request = { tenantId, shard: 0, ids: new Uint32Array(0), hours: [], lines: [] };
     expect(await stub.append(...packAppend({ ...request, v: 2 as 1 }))).toBe('{"v":1,"kind":"unsupported"}');
     expect(await stub.append(...packAppend({ ...request, v: 1 }))).toBe("");
+    for (const garbage of [[], [request], ["", ""], [request.ids, "{"]]) {
+      expect(await stub.append(...(garbage as unknown as PackedAppend))).toBe('{"v":1,"kind":"unsupported"}');
+    }
     await runInDurableObject(stub, async (buffer) => {
       await expect(buffer.append(...packAppend({ ...request, v: 1, tenantId: "versions-other" }))).rejects.toThrow(
         "another tenant",

@@ -43,7 +43,10 @@ export class UsageBuffer extends DurableObject<Env> {
     });
   }
 
-  /** Takes a packed {@link AppendRequest}; the packed {@link AppendResult} comes when the events are durable. */
+  /**
+   * Takes a packed {@link AppendRequest}; the packed {@link AppendResult} comes when the events are durable. What cannot be read
+   * is `unsupported`, an answer that every release of the caller knows: nothing was stored, it may try again.
+   */
   async append(...packed: PackedAppend): Promise<string> {
     const request = unpackAppend(...packed);
     return packResult(request === undefined ? { v: 1, kind: "unsupported" } : await this.#append(request));
