@@ -46,7 +46,7 @@ export const RESUME_GAPS_HOURS: readonly number[] = [0, 1, 25, 31 * 24, 36 * 24]
 
 /** What the driver asks of the harness, one JSON body each. */
 export type HarnessCommand =
-  | { do: "reset"; nowMs: number; tenantIds: string[] }
+  | { do: "reset"; nowMs: number; tenantIds: string[]; shards: string }
   | { do: "plan"; plan: FaultPlan }
   | { do: "heal" }
   | { do: "deliver_late" }

@@ -15,6 +15,7 @@ import { type AlarmTable, breakStorage } from "./object-storage.ts";
 // One isolate holds the workers and the objects here, so that one source counts the calls of all of them.
 const source = new FaultSource();
 const clock = { nowMs: 0, bucketBrokenUntilMs: 0 };
+const settings = { USAGE_SHARDS: "" };
 const alarms: AlarmTable = new Map();
 const objects = new Set<string>();
 const runtime: Runtime = {
@@ -79,7 +80,8 @@ const app = createWorker(runtime);
 
 async function send(request: Request, env: HarnessEnv, context: ExecutionContext): Promise<Response> {
   const lane = new FaultLane(source, "writer");
-  const broken = { ...breakBindings(env, lane), USAGE_BUFFER: breakNamespace(env.USAGE_BUFFER, lane) };
+  const parts = { ...settings, USAGE_BUFFER: breakNamespace(env.USAGE_BUFFER, lane) };
+  const broken = { ...breakBindings(env, lane), ...parts };
   const answer = await lane.watch(async () => app.fetch(request, broken as unknown as Env, context));
   return answer === "hung" ? new Response("no answer", { status: 504 }) : answer;
 }
@@ -106,7 +108,10 @@ async function restartObjects(env: HarnessEnv, share: number, seed: number): Pro
   return chosen.length;
 }
 
-async function reset(env: HarnessEnv, nowMs: number, tenantIds: readonly string[]): Promise<void> {
+type Reset = Extract<HarnessCommand, { do: "reset" }>;
+
+async function reset(env: HarnessEnv, { nowMs, tenantIds, shards }: Reset): Promise<void> {
+  settings.USAGE_SHARDS = shards;
   Object.assign(clock, { nowMs, bucketBrokenUntilMs: 0 });
   source.reset();
   alarms.clear();
@@ -117,7 +122,7 @@ async function reset(env: HarnessEnv, nowMs: number, tenantIds: readonly string[
 async function obey(command: HarnessCommand, env: HarnessEnv): Promise<unknown> {
   switch (command.do) {
     case "reset":
-      return reset(env, command.nowMs, command.tenantIds);
+      return reset(env, command);
     case "plan":
       return source.arm(command.plan);
     case "heal":

@@ -8,7 +8,8 @@ import type { PlantedBug } from "./planted-bugs.ts";
 export interface Harness {
   /** Sends a request of usage, as a client would. */
   send(body: string, headers: Record<string, string>): Promise<{ status: number; text: string }>;
-  reset(nowMs: number, tenantIds: string[]): Promise<void>;
+  /** @param shards as in `USAGE_SHARDS`. */
+  reset(nowMs: number, tenantIds: string[], shards?: string): Promise<void>;
   arm(plan: FaultPlan): Promise<void>;
   heal(): Promise<FaultReport>;
   deliverLate(): Promise<number>;
@@ -61,7 +62,7 @@ function createClient(url: URL, close: () => Promise<void>): Harness {
   };
   return {
     send: (body, headers) => post("/usage", body, headers),
-    reset: (nowMs, tenantIds) => tell({ do: "reset", nowMs, tenantIds }),
+    reset: (nowMs, tenantIds, shards = "") => tell({ do: "reset", nowMs, tenantIds, shards }),
     arm: (plan) => tell({ do: "plan", plan }),
     heal: () => tell({ do: "heal" }),
     deliverLate: () => tell({ do: "deliver_late" }),

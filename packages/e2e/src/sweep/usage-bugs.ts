@@ -16,14 +16,18 @@ export const USAGE_BUGS: Readonly<Record<string, PlantedBug<CallSite>>> = {
       },
     ],
   },
+  "backoff-without-alarm": {
+    sites: ["buffer"],
+    changes: [{ file: BUFFER, correct: "      await this.ctx.storage.setAlarm(this.#alarmAtMs);\n", wrong: "" }],
+  },
   "delete-before-outbox": {
     sites: ["buffer"],
     changes: [
       { file: FLUSH, correct: "  forget(context, plan, hours);\n  context.log", wrong: "  context.log" },
       {
         file: FLUSH,
-        correct: "  if ((await store.recordObjects",
-        wrong: "  forget(context, plan, hours);\n  if ((await store.recordObjects",
+        correct: "  if (objects.length > 0 && (await store.recordObjects",
+        wrong: "  forget(context, plan, hours);\n  if (objects.length > 0 && (await store.recordObjects",
       },
     ],
   },

@@ -85,9 +85,9 @@ export async function sweepVolume(harness: Harness, options: VolumeSweepOptions)
     strikes.push(...(await harness.heal()).strikes);
     await passTime(harness, { client, traffic, clock });
   }
-  await settle(harness, client, clock);
+  await settle(harness, clock, client);
   await harness.deliverLate();
-  await settle(harness, client, clock);
+  await settle(harness, clock, client);
   const { sent, requests, retried, duplicates } = client;
   return {
     ...ledger.compare(await harness.readTotals()),
