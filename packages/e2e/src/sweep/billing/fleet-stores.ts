@@ -5,6 +5,7 @@ const LIVE_TABLES = [
   "purge_steps",
   "purge_runs",
   "stripe_usage_outbox",
+  "stripe_invoice_outbox",
   "usage_cycle_totals",
   "cycle_runs",
   "usage_adjustments",
@@ -20,9 +21,10 @@ const LIVE_TABLES = [
   "funnel_events",
   "job_runs",
   "job_leases",
+  "tenant_plans",
   "tenants_master",
 ];
-const GUARDED_TABLES = ["usage_cycle_totals", "audit_logs"];
+const GUARDED_TABLES = ["usage_cycle_totals", "audit_logs", "tenant_plans"];
 const SEEDED_AT = `${CYCLES.past}-02T00:00:00.000Z`;
 const VALID_FROM = "2026-01-01T00:00:00.000Z";
 
