@@ -2,7 +2,7 @@ import { billableIdentifier } from "@prego/core/stripe";
 import { beforeEach, describe, expect, test } from "vitest";
 import { close, createWorld, CYCLE, env, outbox, totals } from "./cycle-close-test-kit.ts";
 import { createDeps, type Deps } from "./deps.ts";
-import { METERS_PER_TENANT_MAX } from "./limits.ts";
+import { METERS_PER_READ_MAX } from "./limits.ts";
 import { execute, resetDatabase, seedLate, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
 
 const UNIT = 1_000_000n;
@@ -89,7 +89,7 @@ describe("tenants closed together", () => {
 
   test("may have more meters than are read at once, and more lines than fit into a batch", async () => {
     const world = createWorld();
-    const meters = Math.ceil(METERS_PER_TENANT_MAX / TENANTS.length) + 1;
+    const meters = Math.ceil(METERS_PER_READ_MAX / TENANTS.length) + 1;
     await execute(
       `INSERT INTO usage_rollups SELECT t.tenant_id, printf('m%04d', n.value), ?1 || '-10T05', 1000000, 1, NULL, NULL, NULL, '', '', ''
         FROM tenants_master t, json_each(?2) n`,

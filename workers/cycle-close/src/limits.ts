@@ -4,6 +4,8 @@ export const CYCLES_OPENED_PER_RUN_MAX = 24;
 export const TENANTS_PER_PAGE = 50;
 /** Meters of one tenant in one cycle: their lines fit into one batch with room. More is a sender's mistake. */
 export const METERS_PER_TENANT_MAX = 1_000;
+/** Meters, per part, whose hours are read together for a group: a full month of one is some 42 kB of text. */
+export const METERS_PER_READ_MAX = 300;
 /** Statements about the plans of the tenants of one page in one cycle. */
 export const PLAN_CHANGES_MAX = 10_000;
 /** Versions of one plan that are looked at, the newest ones. */

@@ -2,7 +2,7 @@ import { sha256Hex } from "@prego/core/auth";
 import { type Cycle, cycleBounds, hourOf, type PeriodBounds } from "@prego/core/period";
 import type { Database } from "@prego/core/store";
 import { type SQL, sql } from "drizzle-orm";
-import { LATE_ROWS_PER_TENANT_MAX, METERS_PER_TENANT_MAX } from "../limits.ts";
+import { LATE_ROWS_PER_TENANT_MAX, METERS_PER_READ_MAX } from "../limits.ts";
 import type { LateUsage, MeterUsage } from "../plan/inputs.ts";
 import { type LinePart, partKey } from "../plan/line-part.ts";
 
@@ -37,7 +37,7 @@ export async function readUsage(
   db: Database,
   tenants: readonly UsageParts[],
 ): Promise<Map<string, TenantUsage> | undefined> {
-  const metersMax = tenants.length > 1 ? METERS_PER_TENANT_MAX + 1 : -1;
+  const metersMax = tenants.length > 1 ? METERS_PER_READ_MAX + 1 : -1;
   const wanted = tenants.map(({ tenantId, parts }) => [
     tenantId,
     parts.map(({ startMs, endMs }) => [hourOf(startMs), hourOf(endMs)]),
@@ -59,7 +59,7 @@ export async function readUsage(
       FROM seen CROSS JOIN json_each(seen.parts) p
       WHERE meter_key IS NOT NULL ORDER BY tenant_id, part, meter_key LIMIT CAST(${metersMax} AS INTEGER))
     SELECT tenant_id AS tenantId, part, meter_key AS meterKey, sums, lastQty FROM used`);
-  if (tenants.length > 1 && rows.length > METERS_PER_TENANT_MAX) return undefined;
+  if (tenants.length > 1 && rows.length > METERS_PER_READ_MAX) return undefined;
   const byTenant = new Map<string, TenantUsage>(
     tenants.map(({ tenantId, parts }) => [tenantId, { usage: parts.map(() => []), mark: "" }]),
   );
