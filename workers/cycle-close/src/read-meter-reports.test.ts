@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { close, createWorld, DAY_MS, HOUR_MS, outbox, type World } from "./cycle-close-test-kit.ts";
+import { close, createWorld, DAY_MS, env, HOUR_MS, outbox, type World } from "./cycle-close-test-kit.ts";
+import { createDeps } from "./deps.ts";
+import { resendCharge } from "./resend-charge.ts";
 import { execute, resetDatabase, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
 
 const reports = new Map<string, unknown>();
@@ -104,6 +106,21 @@ describe("a late error report of Stripe", () => {
     expect((await outbox()).map((row) => row.status)).toEqual(["rejected", "sent"]);
     await storeReport("evt_3", "2026-12-01T03:00:00.000Z", [`${identifiers[1]}-r1`]);
     expect(await close(world)).toMatchObject({ reported_late: 1 });
+  });
+
+  test("about a resend is read though its cycle was closed long before", async () => {
+    const { world, identifiers } = await sendTwo();
+    const [identifier = ""] = identifiers;
+    await storeReport("evt_1", "2026-12-01T01:00:00.000Z", [identifier]);
+    world.clock.nowMs += HOUR_MS;
+    await close(world);
+    world.clock.nowMs += 5 * DAY_MS;
+    await resendCharge(createDeps(env, world.runtime), { identifier, reason: "meter made", actor: "ann" });
+    expect(await close(world)).toMatchObject({ outbox: { sent: 1 } });
+    world.clock.nowMs += HOUR_MS;
+    await storeReport("evt_2", new Date(world.clock.nowMs).toISOString(), [`${identifier}-r1`]);
+    expect(await close(world)).toMatchObject({ reported_late: 1 });
+    expect((await outbox()).map((row) => row.status)).toEqual(["rejected", "sent"]);
   });
 
   test("is not asked for when nothing was sent lately", async () => {
