@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { close, createWorld, DAY_MS, HOUR_MS, outbox, type World } from "./cycle-close-test-kit.ts";
+import { D1_QUERIES_PER_INVOCATION_MAX } from "@prego/core/limits";
+import { close, createWorld, DAY_MS, env, HOUR_MS, jobRun, outbox, type World } from "./cycle-close-test-kit.ts";
+import { createDeps } from "./deps.ts";
+import { QUERIES_RESERVED } from "./limits.ts";
+import { readMeterReports } from "./read-meter-reports.ts";
+import { resendCharge } from "./resend-charge.ts";
 import { execute, resetDatabase, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
 
 const reports = new Map<string, unknown>();
@@ -104,6 +109,39 @@ describe("a late error report of Stripe", () => {
     expect((await outbox()).map((row) => row.status)).toEqual(["rejected", "sent"]);
     await storeReport("evt_3", "2026-12-01T03:00:00.000Z", [`${identifiers[1]}-r1`]);
     expect(await close(world)).toMatchObject({ reported_late: 1 });
+  });
+
+  test("about a resend is read though its cycle was closed long before", async () => {
+    const { world, identifiers } = await sendTwo();
+    const [identifier = ""] = identifiers;
+    await storeReport("evt_1", "2026-12-01T01:00:00.000Z", [identifier]);
+    world.clock.nowMs += HOUR_MS;
+    await close(world);
+    world.clock.nowMs += 5 * DAY_MS;
+    await resendCharge(createDeps(env, world.runtime), { identifier, reason: "meter made", actor: "ann" });
+    expect(await close(world)).toMatchObject({ outbox: { sent: 1 } });
+    world.clock.nowMs += HOUR_MS;
+    await storeReport("evt_2", new Date(world.clock.nowMs).toISOString(), [`${identifier}-r1`]);
+    expect(await close(world)).toMatchObject({ reported_late: 1 });
+    expect((await outbox()).map((row) => row.status)).toEqual(["rejected", "sent"]);
+  });
+
+  test("waits where the run's queries are used up, also within a report, and is read to its end by the next", async () => {
+    const { world, identifiers } = await sendTwo();
+    await storeReport("evt_1", "2026-12-01T01:00:00.000Z", identifiers);
+    world.clock.nowMs += HOUR_MS;
+    const deps = createDeps(env, world.runtime);
+    const used = { ...deps, queries: () => D1_QUERIES_PER_INVOCATION_MAX - QUERIES_RESERVED };
+    expect(await close(world, {}, used)).toMatchObject({ reported_late: 0 });
+    expect(eventCalls(world)).toBe(0);
+    let asked = 0;
+    const forOneRow = { take: () => true, isExhausted: () => (asked += 1) > 2 };
+    expect(await readMeterReports(deps, jobRun(world), forOneRow)).toBe(1);
+    expect((await outbox()).filter((row) => row.status === "rejected")).toHaveLength(1);
+    expect(await close(world)).toMatchObject({ reported_late: 1 });
+    expect((await outbox()).map((row) => row.status)).toEqual(["rejected", "rejected"]);
+    await close(world);
+    expect(eventCalls(world)).toBe(2);
   });
 
   test("is not asked for when nothing was sent lately", async () => {

@@ -28,7 +28,7 @@ export async function runClose(deps: Deps, run: JobRun): Promise<CloseReport> {
   const outbox = await sendOutbox(deps, run, createBudget(deps, run));
   const invoices = await invoiceEnded(deps, run, createBudget(deps, run));
   await finishCycles(deps, run, cycles);
-  const reportedLate = await readMeterReports(deps, run);
+  const reportedLate = await readMeterReports(deps, run, createBudget(deps, run));
   const sums = await compareSums(deps, run, createBudget(deps, run));
   const failedTenants = cycles.reduce((sum, cycle) => sum + (cycle.failed ?? 0), 0);
   const failed = failedTenants + outbox.rejected + invoices.rejected + reportedLate;

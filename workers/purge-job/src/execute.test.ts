@@ -18,6 +18,21 @@ test("a live subscription that was known when the purge began is canceled", asyn
   expect(customer).toMatchObject({ subscriptions: [{ status: "canceled" }], paymentMethods: [] });
 });
 
+test("a key that may not void invoices stops everything at the first refusal", async () => {
+  const stripe = createFakeStripe(fakeCustomer("cus_1"));
+  const { fetch } = stripe;
+  let refused = 0;
+  stripe.fetch = (input, init) => {
+    if (!(input instanceof Request ? input.url : input.toString()).endsWith("/void")) return fetch(input, init);
+    refused += 1;
+    const error = { type: "invalid_request_error", message: "The provided key does not have the required permissions" };
+    return Promise.resolve(Response.json({ error }, { status: 403 }));
+  };
+  await expect(settle(stripe, [])).rejects.toMatchObject({ statusCode: 403 });
+  expect(refused).toBe(1);
+  expect(stripe.calls.filter((call) => call === "GET /v1/invoices")).toHaveLength(2);
+});
+
 test("a live subscription that nobody knew of stops everything before anything is changed", async () => {
   const known = { id: "sub_1", status: "past_due" };
   const customer = { ...fakeCustomer("cus_1"), subscriptions: [known, { id: "sub_2", status: "active" }] };

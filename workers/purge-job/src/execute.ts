@@ -24,9 +24,15 @@ async function orMissing<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Stripe's refusal of a change that the object's state no longer allows, such as voiding an invoice that was just paid. */
+/**
+ * Stripe's refusal of a change that the object's state no longer allows, such as voiding an invoice that was just paid. A key
+ * that lacks a permission is answered 403 with the same type.
+ */
 const isRefused = (error: unknown): boolean =>
-  error instanceof Error && "rawType" in error && error.rawType === "invalid_request_error";
+  error instanceof Error &&
+  "rawType" in error &&
+  error.rawType === "invalid_request_error" &&
+  (error as { statusCode?: unknown }).statusCode !== 403;
 
 /**
  * Repeats listing and ending until the list is empty: what another run ended is no longer listed. A refusal is looked at again by

@@ -13,14 +13,14 @@ export function findInvoice(context: EmulatorContext, id: string): InvoiceObject
   return invoice;
 }
 
-/** A draft for the subscription that takes in the customer's pending invoice items. */
+/** A draft for the subscription that takes in the customer's pending invoice items of its currency. */
 export function createInvoice(
   context: EmulatorContext,
   subscription: SubscriptionObject,
   reason: InvoiceInit["reason"],
 ): InvoiceObject {
   const { customer, currency } = subscription;
-  const pending = listPendingItems(context, customer);
+  const pending = listPendingItems(context, customer).filter((item) => item.currency === currency);
   return storeDraft(context, { customer, currency, subscription, reason, pending });
 }
 

@@ -69,10 +69,12 @@ test("terms that do not fit are refused", async () => {
   expect(await catchStripeError(create({ customer: "cus_no" }))).toMatchObject({ code: "resource_missing" });
 });
 
-test("an invoice of its own does not take what a subscription's invoice took", async () => {
+test("a subscription's invoice takes the items of its currency, and one of its own does not take them again", async () => {
   await addItem(700);
+  const other = await addItem(300, "eur");
   const price = await createPlanPrice(stripe, 100);
   const { latest_invoice: latest } = await stripe.subscriptions.create({ customer, items: [{ price: price.id }] });
   expect(await stripe.invoices.retrieve(latest as string)).toMatchObject({ total: 800 });
   expect((await create()).total).toBe(0);
+  expect(await stripe.invoiceItems.retrieve(other.id)).toMatchObject({ invoice: null });
 });

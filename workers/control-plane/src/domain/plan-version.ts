@@ -53,6 +53,10 @@ export function planNextVersion(
 ): PlanStep {
   const { terms, effectiveFromMs, meterKeys } = wish;
   if (newest !== undefined && isSameOffer(newest, terms, effectiveFromMs)) return { kind: "same", version: newest };
+  // The Stripe price keeps its currency, and no invoice of its subscriptions takes items of another one.
+  if (newest !== undefined && newest.currency !== terms.currency) {
+    return refuse("/currency", "A plan keeps its currency; make another plan");
+  }
   const missing = terms.meters.findIndex(({ meterKey }) => !meterKeys.has(meterKey));
   if (missing >= 0) return refuse(`/meters/${missing}/meter_key`, "No such meter");
   const effectiveFrom = formatInstant(effectiveFromMs ?? nowMs);

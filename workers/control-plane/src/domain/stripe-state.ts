@@ -11,6 +11,8 @@ export interface StripeNews {
   fact: StripeFact;
   /** Who brought it, for audit rows; Stripe itself when left out. */
   actor?: string;
+  /** For a state that was fetched: when, epoch seconds. A plan that it changes counts from then; an event's from the event. */
+  fetchedSeconds?: number;
 }
 
 /** What is known about the things an event names, read right before it is planned. */

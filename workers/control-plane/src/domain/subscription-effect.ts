@@ -74,7 +74,8 @@ function stateNewsPlan(
   const { id: source, createdSeconds: atSeconds } = news.envelope;
   const isLate = !isTaken && atSeconds < (state.subscription?.stateAsOf ?? 0);
   const planId = state.planIdByPrice.get(news.subscription.priceId ?? "");
-  if (!isLate || planId === undefined) return;
+  // A fetched state has no second of its own in the past.
+  if (!isLate || planId === undefined || news.fetchedSeconds !== undefined) return;
   changes.plans.push(statePlan({ tenantId: tenant.tenantId, planId, atSeconds, source }));
   changes.audit.push({
     actor: news.actor ?? STRIPE_ACTOR,
@@ -124,9 +125,11 @@ function followSubscription(
   });
   if (move.kind === "refused") return storeFailure(news, "transition_refused", tenant.traceId);
   changes.tenant = { kind: "update", before: tenant, set: move.set };
-  if (planId !== undefined && (isTaken || planId !== tenant.planId)) {
-    const atSeconds = isTaken ? news.envelope.createdSeconds : after.stateAsOf;
-    changes.plans.push(statePlan({ tenantId: tenant.tenantId, planId, atSeconds, source: news.envelope.id }));
+  const { envelope, fetchedSeconds } = news;
+  // Every event says which plan its second had; a fetched state only that a plan is another one by now.
+  if (planId !== undefined && ((isTaken && fetchedSeconds === undefined) || planId !== tenant.planId)) {
+    const atSeconds = isTaken ? (fetchedSeconds ?? envelope.createdSeconds) : after.stateAsOf;
+    changes.plans.push(statePlan({ tenantId: tenant.tenantId, planId, atSeconds, source: envelope.id }));
   }
   changes.jobs.push(...move.jobs);
   changes.preconditions.push(...move.preconditions);

@@ -92,7 +92,9 @@ async function takeState(
     livemode,
   });
   const fact = { kind: "subscription", subscription: fields } as const;
-  return applyNews(session, { envelope, fact, actor: session.actor }, digest);
+  // The envelope's time is early, to be outdated by every later event; a plan must not count from the month before.
+  const fetchedSeconds = Math.floor(fetchedAtMs / 1_000);
+  return applyNews(session, { envelope, fact, actor: session.actor, fetchedSeconds }, digest);
 }
 
 /** The subscription's own checkout names its tenant; the event that said so was never made or never came. */

@@ -139,3 +139,30 @@ describe("a life with one event dropped, then reconciled", () => {
     expect((await reconcile(world.plane)).body.report.events).toMatchObject({ listed: 4, known: 0, missed: 4 });
   });
 });
+
+describe("the plan of a repaired subscription", () => {
+  it("counts from the fetch, not from the month before, and is stated only when it changes", async () => {
+    const { plane, stripe, ann } = await openWorld("eu-month");
+    const checkout = ann.checkout();
+    await plane.deliver(checkout);
+    const historyOf = () =>
+      plane.rows(
+        `SELECT p.effective_from, p.plan_id FROM tenant_plans p JOIN tenants_master t USING (tenant_id)
+          WHERE t.slug = ? ORDER BY p.effective_from, p.ordinal`,
+        ann.slug,
+      );
+    const history = [{ effective_from: "2026-11-21T02:16:33.000Z", plan_id: "starter" }];
+    expect(await historyOf()).toEqual(history);
+
+    plane.nowMs = Date.UTC(2026, 11, 1, 0, 0, 20);
+    stripe.hold(ann.changed("active", plane.nowMs / 1_000, { price: "price_scale" }));
+    expect((await reconcile(plane)).body.report.subscriptions).toMatchObject({ differing: 1, unrepaired: 0 });
+    history.push({ effective_from: "2026-12-01T00:00:20.000Z", plan_id: "scale" });
+    expect(await historyOf()).toEqual(history);
+
+    plane.nowMs += 86_400_000;
+    stripe.hold(ann.changed("past_due", plane.nowMs / 1_000, { price: "price_scale" }));
+    expect((await reconcile(plane)).body.report.subscriptions).toMatchObject({ differing: 1, unrepaired: 0 });
+    expect(await historyOf()).toEqual(history);
+  });
+});

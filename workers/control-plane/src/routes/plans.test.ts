@@ -93,6 +93,17 @@ describe("POST /internal/plans", () => {
     expect(past).toMatchObject({ status: 400, body: { errors: [{ pointer: "/effective_from" }] } });
   });
 
+  it("keeps the currency of a plan, whatever the version", async () => {
+    const plane = await openPlane();
+    await save(plane, planOf("kept-currency"));
+    const other = await save(
+      plane,
+      planOf("kept-currency", { currency: "usd", effective_from: "2026-12-01T00:00:00Z" }),
+    );
+    expect(other).toMatchObject({ status: 400, body: { errors: [{ pointer: "/currency" }] } });
+    expect(await plane.rows("SELECT version FROM plans WHERE plan_id = 'kept-currency'")).toHaveLength(1);
+  });
+
   it("numbers versions without a gap when several are made at once", async () => {
     const plane = await openPlane();
     const names = ["A", "B", "C"];

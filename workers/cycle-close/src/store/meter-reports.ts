@@ -9,7 +9,7 @@ export interface MeterReportEvent {
   receivedAt: string;
 }
 
-/** Notifications that no run has read, oldest first; none unless something was sent to a billing meter lately. */
+/** Notifications that no run has read, oldest first; none unless something was sent to a billing meter lately, by a close or by a resend. */
 export function listUnreadReports(
   db: Database,
   { sinceMs, limit }: { sinceMs: number; limit: number },
@@ -21,7 +21,8 @@ export function listUnreadReports(
     WHERE type IN ('v1.billing.meter.error_report_triggered', 'v1.billing.meter.no_meter_found')
       AND status IN ('processed', 'ignored')
       AND received_at > ${since} AND received_at || event_id > coalesce((SELECT through FROM newest), '')
-      AND EXISTS (SELECT 1 FROM cycle_runs WHERE status <> 'closed' OR closed_at > ${since})
+      AND (EXISTS (SELECT 1 FROM cycle_runs WHERE status <> 'closed' OR closed_at > ${since})
+        OR EXISTS (SELECT 1 FROM stripe_usage_outbox WHERE compare_after > '' AND updated_at > ${since}))
     ORDER BY received_at, event_id LIMIT CAST(${limit} AS INTEGER)`);
 }
 

@@ -43,6 +43,7 @@ const INDEXES = [
   "usage_objects_pending (seq<?)",
   "tenants_master_ended",
   "stripe_events_meter_reports (received_at>?)",
+  "stripe_usage_outbox_compared (compare_after>?)",
 ];
 
 /** Deps that remember the text of every statement. */
