@@ -45,16 +45,17 @@ interface Work {
 }
 
 /**
- * Makes one invoice per tenant, cycle and currency for sent invoice items of subscriptions that have ended. What the call says is
- * stored before it is made, and an old retry looks first; an item is on one invoice only, so nothing is collected twice.
+ * Makes an invoice per tenant, cycle and currency for sent invoice items of subscriptions that have ended, and another one for
+ * what comes later. What the call says is stored before it is made, and an old retry looks first; an item is on one invoice only.
  */
 export async function invoiceEnded(deps: Deps, run: JobRun, budget: Budget): Promise<InvoiceReport> {
   const report: InvoiceReport = { sent: 0, rejected: 0, retried: 0, nothing_pending: 0, stopped: null };
   if (deps.stripe === undefined) return { ...report, stopped: "not_configured: STRIPE_SECRET_KEY is not set" };
   const work = { stripe: deps.stripe, run, budget, report };
+  const readAtMs = deps.now();
   for (const debt of await listEndedDebts(deps.db, INVOICES_PER_RUN_MAX)) {
     if (!mayGoOn(work)) break;
-    await planInvoice(deps, work, debt);
+    await planInvoice(deps, work, { debt, readAtMs });
   }
   for (const row of await listDueInvoices(deps.db, deps.now(), INVOICES_PER_RUN_MAX)) {
     if (!mayGoOn(work)) break;
@@ -69,7 +70,11 @@ function mayGoOn({ budget, report }: Work): boolean {
 }
 
 /** Reads at Stripe what the call will say, and stores it. */
-async function planInvoice(deps: Deps, { stripe, run, report }: Work, debt: EndedDebt): Promise<void> {
+async function planInvoice(
+  deps: Deps,
+  { stripe, run, report }: Work,
+  { debt, readAtMs }: { debt: EndedDebt; readAtMs: number },
+): Promise<void> {
   let isPending: boolean | undefined;
   let method: string | null = null;
   try {
@@ -84,6 +89,11 @@ async function planInvoice(deps: Deps, { stripe, run, report }: Work, debt: Ende
     }
     deps.log("warn", "invoice.unknown_at_stripe", { cycle: debt.cycle, tenant_id: debt.tenantId });
   }
+  // What may be left of a full invoice has to be seen, or one empty invoice would follow another.
+  if (debt.isRest && isPending === undefined) {
+    report.retried += 1;
+    return;
+  }
   const status = isPending === false ? "nothing_pending" : "pending";
   const identifier = await invoiceIdentifier(debt);
   const payload = { key_epoch: 0, customer: debt.customer, currency: debt.currency, payment_method: method };
@@ -94,7 +104,7 @@ async function planInvoice(deps: Deps, { stripe, run, report }: Work, debt: Ende
     traceId: debt.traceId,
     detail: { cycle: debt.cycle, currency: debt.currency, charges: debt.charges.length },
   });
-  const record = { nowMs: deps.now(), audit: [audit], trace: [trace] };
+  const record = { nowMs: readAtMs, audit: [audit], trace: [trace] };
   const isOurs = await insertInvoice(deps.db, { debt, identifier, status, payload }, record);
   if (isOurs && status === "nothing_pending") report.nothing_pending += 1;
 }
