@@ -167,6 +167,22 @@ describe("charges of a subscription that has ended", () => {
     expect(await invoiceRows()).toMatchObject([{ status: "rejected", stripe_id: null }]);
   });
 
+  test("stay owed when Stripe refuses the question whether the invoice was made", async () => {
+    const world = await seedTwo();
+    failFor(world, "POST /v1/invoices", "after");
+    expect(await close(world)).toMatchObject({ invoices: { retried: 1 } });
+    world.clock.nowMs += 25 * HOUR_MS;
+    failFor(world, "GET /v1/invoices", "400");
+    expect(await close(world)).toMatchObject({ failed: 0, invoices: { retried: 1, rejected: 0, stopped: null } });
+    const [row] = await rows<{ status: string; error: string }>("SELECT status, error FROM stripe_invoice_outbox");
+    expect(row).toMatchObject({ status: "pending", error: expect.stringContaining("look_up_refused") });
+    world.stripe.fault = () => undefined;
+    world.clock.nowMs += HOUR_MS;
+    expect(await close(world)).toMatchObject({ invoices: { sent: 1 } });
+    expect(world.stripe.invoices).toHaveLength(1);
+    expect(await invoiceRows()).toMatchObject([{ status: "sent", stripe_id: "in_1" }]);
+  });
+
   test.each(["GET /v1/subscriptions/sub_gone", "GET /v1/invoiceitems", "POST /v1/invoices"])(
     "wait when Stripe limits %s, and the run stops",
     async (path) => {

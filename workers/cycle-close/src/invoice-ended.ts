@@ -12,7 +12,7 @@ import {
   type SendOutcome,
   type SendState,
 } from "./plan/send-decision.ts";
-import type { StripeFailure } from "./plan/stripe-failure.ts";
+import { asUnanswered, type StripeFailure } from "./plan/stripe-failure.ts";
 import { recordChange } from "./record.ts";
 import {
   claimInvoice,
@@ -118,7 +118,10 @@ async function makeInvoice(deps: Deps, work: Work, due: InvoiceRow): Promise<voi
     outcome = await sendInvoice(deps, work.stripe, row);
   } catch (error) {
     if (error instanceof StorageFailedError) throw error.cause;
-    const failure = readFailure(error, "invoice_item");
+    const failure =
+      error instanceof LookUpFailedError
+        ? asUnanswered(readFailure(error.cause, "invoice_item"))
+        : readFailure(error, "invoice_item");
     stopAt(work.report, failure);
     const decided = decideFailure(stateOf(row), failure, deps.now());
     outcome = decided.kind === "released" ? { ...decided, kind: "retry" } : decided;
@@ -131,7 +134,10 @@ async function sendInvoice(deps: Deps, stripe: StripeClient, row: InvoiceRow): P
   if (decideSend(stateOf(row), deps.now()).kind === "send") {
     return { kind: "sent", stripeId: await createInvoice(stripe, row) };
   }
-  const next = decideAfterLookUp(stateOf(row), await lookUpInvoice(stripe, row), deps.now());
+  const finding = await lookUpInvoice(stripe, row).catch((cause: unknown) => {
+    throw new LookUpFailedError("the invoice was not looked up", { cause });
+  });
+  const next = decideAfterLookUp(stateOf(row), finding, deps.now());
   if (next.kind !== "renew") return next;
   const renewed = await renew(deps, row);
   return renewed === undefined ? undefined : { kind: "sent", stripeId: await createInvoice(stripe, renewed) };
@@ -140,6 +146,11 @@ async function sendInvoice(deps: Deps, stripe: StripeClient, row: InvoiceRow): P
 /** Without a stored intent there is no call, so this error must not look like one of Stripe's. */
 class StorageFailedError extends Error {
   override readonly name = "StorageFailedError";
+}
+
+/** A question that Stripe did not answer says nothing about the invoice, which may be there. */
+class LookUpFailedError extends Error {
+  override readonly name = "LookUpFailedError";
 }
 
 async function renew(deps: Deps, row: InvoiceRow): Promise<InvoiceRow | undefined> {
