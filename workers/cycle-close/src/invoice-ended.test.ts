@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { close, createWorld, DAY_MS, HOUR_MS, type World } from "./cycle-close-test-kit.ts";
+import { close, createWorld, DAY_MS, env, HOUR_MS, type World } from "./cycle-close-test-kit.ts";
+import { createDeps } from "./deps.ts";
 import { createFaultyDeps, FAULT_MODES, type FaultMode } from "./fault-test-kit.ts";
+import { resendCharge } from "./resend-charge.ts";
 import { execute, resetDatabase, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
 
 const UNIT = 1_000_000n;
@@ -83,6 +85,63 @@ describe("charges of a subscription that has ended", () => {
     expect(world.stripe.invoices).toEqual([]);
   });
 
+  test("that are sent after the invoice get another one, under an identifier of its own", async () => {
+    const world = await seedTwo();
+    let calls = 0;
+    world.stripe.fault = (path) => (path === "POST /v1/invoiceitems" && (calls += 1) === 1 ? "400" : undefined);
+    await execute("DELETE FROM usage_rollups WHERE tenant_id = 'here'");
+    expect(await close(world)).toMatchObject({ outbox: { sent: 1, rejected: 1 }, invoices: { sent: 1 } });
+    const [first] = await rows<{ identifier: string }>("SELECT identifier FROM stripe_invoice_outbox");
+    world.clock.nowMs += DAY_MS;
+    const [refused] = await rows<{ identifier: string }>(
+      "SELECT identifier FROM stripe_usage_outbox WHERE status = 'rejected'",
+    );
+    const wish = { identifier: refused?.identifier ?? "", reason: "fixed", actor: "operator:kit" };
+    await resendCharge(createDeps(env, world.runtime), wish);
+    failFor(world, "GET /v1/invoiceitems", "before");
+    expect(await close(world)).toMatchObject({ without_subscription: 1 });
+    world.stripe.fault = () => undefined;
+    world.clock.nowMs += HOUR_MS;
+    await Promise.all([close(world), close(world)]);
+    world.clock.nowMs += HOUR_MS;
+    expect(await close(world)).toMatchObject({ without_subscription: 0 });
+    expect(world.stripe.invoices.map(({ items }) => items.length)).toEqual([1, 1]);
+    expect(await invoiceRows()).toMatchObject([{ status: "sent", stripe_id: "in_2", attempts: 1 }]);
+    expect(await rows("SELECT identifier FROM stripe_invoice_outbox")).not.toEqual([first]);
+  });
+
+  test("get as many invoices as Stripe needs, and none that is empty", async () => {
+    const world = await seedTwo();
+    await close(world);
+    await execute("DELETE FROM stripe_invoice_outbox");
+    const [item] = world.stripe.items.filter(({ customer }) => customer === "cus_gone");
+    if (item === undefined) throw new Error("no charge was sent");
+    world.stripe.invoices.splice(0);
+    await execute(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 258)
+      INSERT INTO stripe_usage_outbox SELECT tenant_id, meter_key || i, cycle, corrected_cycle, part, mode, identifier || i,
+        payload_json, status, intent_at, attempts, next_attempt_at, stripe_id, error, compare_after, sum_difference, trace_id,
+        created_at, updated_at FROM stripe_usage_outbox, n WHERE tenant_id = 'gone' AND meter_key = 'calls'`);
+    const charges = await rows<{ identifier: string }>(
+      "SELECT identifier FROM stripe_usage_outbox WHERE tenant_id = 'gone'",
+    );
+    const { invoice: _taken, ...pending } = item;
+    world.stripe.items.splice(
+      0,
+      Infinity,
+      ...charges.map(({ identifier }, index) => ({
+        ...pending,
+        id: `ii_many_${index}`,
+        metadata: { prego_identifier: identifier },
+      })),
+    );
+    for (let round = 0; round < 4; round += 1) {
+      world.clock.nowMs += HOUR_MS;
+      await close(world);
+    }
+    expect(world.stripe.invoices.map(({ items }) => items.length)).toEqual([250, 10]);
+    expect(await invoiceRows()).toMatchObject([{ status: "nothing_pending" }]);
+  });
+
   test("wait until all of the cycle's are at Stripe", async () => {
     const world = await seedTwo();
     await execute("DELETE FROM usage_rollups WHERE tenant_id = 'here'");
@@ -106,6 +165,22 @@ describe("charges of a subscription that has ended", () => {
     failFor(world, "POST /v1/invoices", "400");
     expect(await close(world)).toMatchObject({ failed: 1, invoices: { rejected: 1 }, without_subscription: 2 });
     expect(await invoiceRows()).toMatchObject([{ status: "rejected", stripe_id: null }]);
+  });
+
+  test("stay owed when Stripe refuses the question whether the invoice was made", async () => {
+    const world = await seedTwo();
+    failFor(world, "POST /v1/invoices", "after");
+    expect(await close(world)).toMatchObject({ invoices: { retried: 1 } });
+    world.clock.nowMs += 25 * HOUR_MS;
+    failFor(world, "GET /v1/invoices", "400");
+    expect(await close(world)).toMatchObject({ failed: 0, invoices: { retried: 1, rejected: 0, stopped: null } });
+    const [row] = await rows<{ status: string; error: string }>("SELECT status, error FROM stripe_invoice_outbox");
+    expect(row).toMatchObject({ status: "pending", error: expect.stringContaining("look_up_refused") });
+    world.stripe.fault = () => undefined;
+    world.clock.nowMs += HOUR_MS;
+    expect(await close(world)).toMatchObject({ invoices: { sent: 1 } });
+    expect(world.stripe.invoices).toHaveLength(1);
+    expect(await invoiceRows()).toMatchObject([{ status: "sent", stripe_id: "in_1" }]);
   });
 
   test.each(["GET /v1/subscriptions/sub_gone", "GET /v1/invoiceitems", "POST /v1/invoices"])(

@@ -12,7 +12,7 @@ import {
   type SendOutcome,
   type SendState,
 } from "./plan/send-decision.ts";
-import type { StripeFailure } from "./plan/stripe-failure.ts";
+import { asUnanswered, type StripeFailure } from "./plan/stripe-failure.ts";
 import { recordChange } from "./record.ts";
 import {
   claimInvoice,
@@ -45,16 +45,17 @@ interface Work {
 }
 
 /**
- * Makes one invoice per tenant, cycle and currency for sent invoice items of subscriptions that have ended. What the call says is
- * stored before it is made, and an old retry looks first; an item is on one invoice only, so nothing is collected twice.
+ * Makes an invoice per tenant, cycle and currency for sent invoice items of subscriptions that have ended, and another one for
+ * what comes later. What the call says is stored before it is made, and an old retry looks first; an item is on one invoice only.
  */
 export async function invoiceEnded(deps: Deps, run: JobRun, budget: Budget): Promise<InvoiceReport> {
   const report: InvoiceReport = { sent: 0, rejected: 0, retried: 0, nothing_pending: 0, stopped: null };
   if (deps.stripe === undefined) return { ...report, stopped: "not_configured: STRIPE_SECRET_KEY is not set" };
   const work = { stripe: deps.stripe, run, budget, report };
+  const readAtMs = deps.now();
   for (const debt of await listEndedDebts(deps.db, INVOICES_PER_RUN_MAX)) {
     if (!mayGoOn(work)) break;
-    await planInvoice(deps, work, debt);
+    await planInvoice(deps, work, { debt, readAtMs });
   }
   for (const row of await listDueInvoices(deps.db, deps.now(), INVOICES_PER_RUN_MAX)) {
     if (!mayGoOn(work)) break;
@@ -69,7 +70,11 @@ function mayGoOn({ budget, report }: Work): boolean {
 }
 
 /** Reads at Stripe what the call will say, and stores it. */
-async function planInvoice(deps: Deps, { stripe, run, report }: Work, debt: EndedDebt): Promise<void> {
+async function planInvoice(
+  deps: Deps,
+  { stripe, run, report }: Work,
+  { debt, readAtMs }: { debt: EndedDebt; readAtMs: number },
+): Promise<void> {
   let isPending: boolean | undefined;
   let method: string | null = null;
   try {
@@ -84,6 +89,11 @@ async function planInvoice(deps: Deps, { stripe, run, report }: Work, debt: Ende
     }
     deps.log("warn", "invoice.unknown_at_stripe", { cycle: debt.cycle, tenant_id: debt.tenantId });
   }
+  // What may be left of a full invoice has to be seen, or one empty invoice would follow another.
+  if (debt.isRest && isPending === undefined) {
+    report.retried += 1;
+    return;
+  }
   const status = isPending === false ? "nothing_pending" : "pending";
   const identifier = await invoiceIdentifier(debt);
   const payload = { key_epoch: 0, customer: debt.customer, currency: debt.currency, payment_method: method };
@@ -94,7 +104,7 @@ async function planInvoice(deps: Deps, { stripe, run, report }: Work, debt: Ende
     traceId: debt.traceId,
     detail: { cycle: debt.cycle, currency: debt.currency, charges: debt.charges.length },
   });
-  const record = { nowMs: deps.now(), audit: [audit], trace: [trace] };
+  const record = { nowMs: readAtMs, audit: [audit], trace: [trace] };
   const isOurs = await insertInvoice(deps.db, { debt, identifier, status, payload }, record);
   if (isOurs && status === "nothing_pending") report.nothing_pending += 1;
 }
@@ -108,7 +118,10 @@ async function makeInvoice(deps: Deps, work: Work, due: InvoiceRow): Promise<voi
     outcome = await sendInvoice(deps, work.stripe, row);
   } catch (error) {
     if (error instanceof StorageFailedError) throw error.cause;
-    const failure = readFailure(error, "invoice_item");
+    const failure =
+      error instanceof LookUpFailedError
+        ? asUnanswered(readFailure(error.cause, "invoice_item"))
+        : readFailure(error, "invoice_item");
     stopAt(work.report, failure);
     const decided = decideFailure(stateOf(row), failure, deps.now());
     outcome = decided.kind === "released" ? { ...decided, kind: "retry" } : decided;
@@ -121,7 +134,10 @@ async function sendInvoice(deps: Deps, stripe: StripeClient, row: InvoiceRow): P
   if (decideSend(stateOf(row), deps.now()).kind === "send") {
     return { kind: "sent", stripeId: await createInvoice(stripe, row) };
   }
-  const next = decideAfterLookUp(stateOf(row), await lookUpInvoice(stripe, row), deps.now());
+  const finding = await lookUpInvoice(stripe, row).catch((cause: unknown) => {
+    throw new LookUpFailedError("the invoice was not looked up", { cause });
+  });
+  const next = decideAfterLookUp(stateOf(row), finding, deps.now());
   if (next.kind !== "renew") return next;
   const renewed = await renew(deps, row);
   return renewed === undefined ? undefined : { kind: "sent", stripeId: await createInvoice(stripe, renewed) };
@@ -130,6 +146,11 @@ async function sendInvoice(deps: Deps, stripe: StripeClient, row: InvoiceRow): P
 /** Without a stored intent there is no call, so this error must not look like one of Stripe's. */
 class StorageFailedError extends Error {
   override readonly name = "StorageFailedError";
+}
+
+/** A question that Stripe did not answer says nothing about the invoice, which may be there. */
+class LookUpFailedError extends Error {
+  override readonly name = "LookUpFailedError";
 }
 
 async function renew(deps: Deps, row: InvoiceRow): Promise<InvoiceRow | undefined> {

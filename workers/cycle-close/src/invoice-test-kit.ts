@@ -1,5 +1,6 @@
 /** Stripe's invoices at the network boundary; keys, faults and answers are those of the rest of the fake. */
 
+const ITEMS_PER_INVOICE_MAX = 250;
 const SECONDS_MS = 1_000;
 
 export interface FakeInvoice {
@@ -30,9 +31,9 @@ export function createFakeInvoices(now: () => number, items: readonly Item[]): F
   const invoices: FakeInvoice[] = [];
   const create = (params: URLSearchParams): FakeInvoice => {
     const [customer, currency] = [params.get("customer") ?? "", params.get("currency") ?? ""];
-    const taken = items.filter(
-      (item) => item.customer === customer && item.currency === currency && item.invoice === undefined,
-    );
+    const taken = items
+      .filter((item) => item.customer === customer && item.currency === currency && item.invoice === undefined)
+      .slice(0, ITEMS_PER_INVOICE_MAX);
     const metadata = [...params].flatMap(([name, value]) => {
       const key = /^metadata\[(.+)\]$/.exec(name)?.[1];
       return key === undefined ? [] : [[key, value] as const];

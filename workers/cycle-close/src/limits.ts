@@ -43,6 +43,8 @@ export const SENDS_PER_CHUNK = 160;
 export const SENDS_AT_ONCE = 6;
 /** Invoices for ended subscriptions that one run plans, and that it makes; the rest is for the next run. */
 export const INVOICES_PER_RUN_MAX = 50;
+/** Pending items that Stripe takes into one invoice. */
+export const ITEMS_PER_INVOICE_MAX = 250;
 /** Time for which a claimed row belongs to its run. */
 export const CLAIM_HOLD_MS = 5 * 60 * 1_000;
 /** Pages of 100 that a look-up reads before it says that it does not know. */

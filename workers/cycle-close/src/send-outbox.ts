@@ -12,7 +12,7 @@ import {
   type SendState,
   type SendStop,
 } from "./plan/send-decision.ts";
-import type { StripeFailure } from "./plan/stripe-failure.ts";
+import { asUnanswered } from "./plan/stripe-failure.ts";
 import { recordChange } from "./record.ts";
 import { sendInLanes } from "./send-lanes.ts";
 import { countStuckRows } from "./store/health.ts";
@@ -131,10 +131,6 @@ async function lookUpAndSend(deps: Deps, sink: UsageSink, row: OutboxRow): Promi
     return decideFailure(state, readFailure(error, row.mode), deps.now());
   }
 }
-
-/** A question that Stripe refused is not answered: the charge may be there. */
-const asUnanswered = (failure: StripeFailure): StripeFailure =>
-  failure.kind === "refused" ? { kind: "unclear", reason: `look_up_refused: ${failure.reason}` } : failure;
 
 const withNextKey = (row: OutboxRow): OutboxRow =>
   row.mode === "meter_event"

@@ -30,7 +30,7 @@ export async function beginPurge(
     return { kind: "subscription_alive" };
   }
   if (check.kind === "waiting") return check;
-  const unbilled = await findUnbilled(deps.storage, tenantId);
+  const unbilled = await findUnbilled(deps.storage, tenantId, deps.now());
   if (unbilled !== undefined && isBillAwaited(candidate, deps.now())) return { kind: "unbilled", reason: unbilled };
   const { tombstone } = await deriveKeyedNames(purgeKey, tenantId);
   const planned = await countStores(deps, tenantId);

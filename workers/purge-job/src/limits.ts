@@ -34,6 +34,8 @@ export const STANDBY_TENANTS_MAX = 100;
 
 /** How long after its deadline a purge waits for the tenant's last month to be closed and sent. */
 export const UNBILLED_WAIT_MS = 7 * 24 * 60 * 60 * 1_000;
+/** How long an invoice may be a draft, which is lost with its customer: Stripe charges it about an hour after it was made. */
+export const INVOICE_DRAFT_MS = 24 * 60 * 60 * 1_000;
 
 /** Stripe redacts transactions at the earliest this long after the last of them. */
 export const STRIPE_REDACTION_WAIT_MS = 90 * 24 * 60 * 60 * 1_000;

@@ -83,7 +83,7 @@ export const stripeUsageOutbox = sqliteTable(
   (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.correctedCycle, table.part] })],
 );
 
-/** Invoices of customers whose subscription has ended, with the stored time of the intent. Written by cycle-close. */
+/** Newest invoices of customers whose subscription has ended, with the stored time of the intent. Written by cycle-close. */
 export const stripeInvoiceOutbox = sqliteTable(
   "stripe_invoice_outbox",
   {
@@ -91,7 +91,7 @@ export const stripeInvoiceOutbox = sqliteTable(
     /** Cycle whose charges the invoice collects. */
     cycle: text("cycle").notNull(),
     currency: text("currency").notNull(),
-    /** Derived from tenant, cycle and currency; idempotency key, and metadata of the invoice. */
+    /** Derived from tenant, cycle, currency and the one before it; idempotency key, and metadata of the invoice. */
     identifier: text("identifier").notNull().unique(),
     /** Arguments of the call, JSON. */
     payloadJson: text("payload_json").notNull(),

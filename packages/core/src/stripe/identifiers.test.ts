@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { sha256Hex } from "../auth.ts";
-import { billableIdentifier } from "./identifiers.ts";
+import { billableIdentifier, invoiceIdentifier } from "./identifiers.ts";
 
 const fact = { tenantId: "t1", meterKey: "api", cycle: "2026-11", correctedCycle: "2026-11", part: "" };
 
@@ -21,4 +21,12 @@ test("every other fact has another identifier, and every attempt of one has the 
   ];
   const identifiers = await Promise.all([...facts, ...facts].map((one) => billableIdentifier(one)));
   expect(new Set(identifiers).size).toBe(facts.length);
+});
+
+test("every invoice of a key has another identifier, and every attempt of one has the same", async () => {
+  const first = { tenantId: "t1", cycle: "2026-11", currency: "eur", previous: null };
+  const previous = await invoiceIdentifier(first);
+  const invoices = [first, { ...first, previous }, { ...first, cycle: "2026-12" }, { ...first, currency: "usd" }];
+  const identifiers = await Promise.all([...invoices, ...invoices].map((one) => invoiceIdentifier(one)));
+  expect(new Set(identifiers).size).toBe(invoices.length);
 });

@@ -10,13 +10,17 @@ export interface BillableFact {
   part: string;
 }
 
-/** Identifier of the invoice of a tenant's cycle, for charges that no subscription's invoice collects. */
+/** Identifier of an invoice of a tenant's cycle for charges that no subscription's invoice collects: of the one after `previous`. */
 export async function invoiceIdentifier(invoice: {
   tenantId: string;
   cycle: string;
   currency: string;
+  /** Identifier of the one before it; null for the first. */
+  previous: string | null;
 }): Promise<string> {
-  const text = JSON.stringify(["invoice-v1", invoice.tenantId, invoice.cycle, invoice.currency]);
+  const { tenantId, cycle, currency, previous } = invoice;
+  const first = ["invoice-v1", tenantId, cycle, currency];
+  const text = JSON.stringify(previous === null ? first : [...first, previous]);
   return `prego_${(await sha256Hex(text)).slice(0, 40)}`;
 }
 

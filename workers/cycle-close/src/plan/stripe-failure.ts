@@ -47,3 +47,7 @@ function describe({ statusCode, code, type, message }: StripeErrorFields, mode: 
   const detail = isKept ? ` ${message.slice(0, 120)}` : "";
   return `${name} (${statusCode === undefined ? "no status" : String(statusCode)})${detail}`;
 }
+
+/** A question that Stripe refused is not answered: what was asked for may be there. */
+export const asUnanswered = (failure: StripeFailure): StripeFailure =>
+  failure.kind === "refused" ? { kind: "unclear", reason: `look_up_refused: ${failure.reason}` } : failure;

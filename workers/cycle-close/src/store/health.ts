@@ -52,7 +52,7 @@ export const countWithoutSubscription = (db: Database): Promise<number> =>
     sql`(SELECT count(*) FROM ${endedCharges}
       AND o.mode = 'invoice_item' AND o.status IN ('pending', 'sent') AND o.cycle IN (${recentCycles})
       AND NOT EXISTS (SELECT 1 FROM stripe_invoice_outbox i WHERE i.tenant_id = t.tenant_id AND i.cycle = o.cycle
-        AND i.currency = o.payload_json ->> '$.currency' AND i.status IN ('sent', 'nothing_pending')))`,
+        AND i.currency = o.payload_json ->> '$.currency' AND i.status IN ('sent', 'nothing_pending') AND i.created_at >= o.updated_at))`,
   );
 
 async function readCount(db: Database, count: SQL): Promise<number> {

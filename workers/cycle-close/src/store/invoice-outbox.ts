@@ -2,6 +2,7 @@ import { isConstraintFailure, isGuardFailure } from "@prego/core/d1-error";
 import { type Cycle, formatInstant, parseInstant } from "@prego/core/period";
 import { commit, type Database, requireChanged, type Statement } from "@prego/core/store";
 import { sql } from "drizzle-orm";
+import { ITEMS_PER_INVOICE_MAX } from "../limits.ts";
 import { InvoicePayload } from "../plan/invoice-payload.ts";
 import { appendAuditRows, appendTraceRows } from "./append-rows.ts";
 import { endedCharges, recentCycles } from "./health.ts";
@@ -17,6 +18,12 @@ export interface EndedDebt {
   traceId: string | null;
   /** Identifiers of the charges. */
   charges: string[];
+  /** When the newest of them was sent. */
+  sentAt: string;
+  /** Identifier of the newest invoice of the same tenant, cycle and currency. */
+  previous: string | null;
+  /** That invoice came after all of the charges, but may not have had room for them. */
+  isRest: boolean;
 }
 
 /** A row of the outbox with its payload read. */
@@ -31,23 +38,30 @@ export interface InvoiceRow {
   payload: InvoicePayload;
 }
 
-/** Debts of the newest cycles without a row here, whole cycles only: none of a tenant's charges may still be on its way. */
+/**
+ * Debts of the newest cycles: charges sent after the last invoice, or more of them than one invoice takes. Whole cycles only:
+ * none of a tenant's charges may still be on its way.
+ */
 export async function listEndedDebts(db: Database, limit: number): Promise<EndedDebt[]> {
-  const debts = await db.all<Omit<EndedDebt, "charges"> & { charges: string }>(sql`
-    SELECT t.tenant_id AS tenantId, o.cycle, o.payload_json ->> '$.currency' AS currency,
-      o.payload_json ->> '$.customer' AS customer, t.stripe_subscription_id AS subscriptionId, t.trace_id AS traceId,
-      json_group_array(o.identifier) AS charges
-    FROM ${endedCharges}
-      AND o.mode = 'invoice_item' AND o.status = 'sent' AND o.cycle IN (${recentCycles})
-      AND NOT EXISTS (SELECT 1 FROM stripe_usage_outbox p WHERE p.tenant_id = t.tenant_id AND p.cycle = o.cycle
-        AND p.mode = 'invoice_item' AND p.status = 'pending')
-      AND NOT EXISTS (SELECT 1 FROM stripe_invoice_outbox i WHERE i.tenant_id = t.tenant_id AND i.cycle = o.cycle
-        AND i.currency = o.payload_json ->> '$.currency')
-    GROUP BY t.tenant_id, o.cycle, currency, customer ORDER BY t.tenant_id, o.cycle LIMIT CAST(${limit} AS INTEGER)`);
-  return debts.map((debt) => ({ ...debt, charges: JSON.parse(debt.charges) as string[] }));
+  const debts = await db.all<Omit<EndedDebt, "charges" | "isRest"> & { charges: string; isRest: number }>(sql`
+    WITH debts AS MATERIALIZED (SELECT t.tenant_id AS tenantId, o.cycle, o.payload_json ->> '$.currency' AS currency,
+        o.payload_json ->> '$.customer' AS customer, t.stripe_subscription_id AS subscriptionId, t.trace_id AS traceId,
+        json_group_array(o.identifier) AS charges, count(*) AS size, max(o.updated_at) AS sentAt
+      FROM ${endedCharges}
+        AND o.mode = 'invoice_item' AND o.status = 'sent' AND o.cycle IN (${recentCycles})
+        AND NOT EXISTS (SELECT 1 FROM stripe_usage_outbox p WHERE p.tenant_id = t.tenant_id AND p.cycle = o.cycle
+          AND p.mode = 'invoice_item' AND p.status = 'pending')
+      GROUP BY t.tenant_id, o.cycle, currency, customer)
+    SELECT tenantId, d.cycle, d.currency, customer, subscriptionId, traceId, charges, sentAt, i.identifier AS previous,
+      i.identifier IS NOT NULL AND i.created_at >= sentAt AS isRest
+    FROM debts d LEFT JOIN stripe_invoice_outbox i ON i.tenant_id = tenantId AND i.cycle = d.cycle AND i.currency = d.currency
+    WHERE i.identifier IS NULL OR (i.status <> 'pending' AND (i.created_at < sentAt
+      OR (i.status = 'sent' AND size > CAST(${ITEMS_PER_INVOICE_MAX} AS INTEGER))))
+    ORDER BY tenantId, d.cycle LIMIT CAST(${limit} AS INTEGER)`);
+  return debts.map((debt) => ({ ...debt, charges: JSON.parse(debt.charges) as string[], isRest: debt.isRest === 1 }));
 }
 
-/** Writes the row of a debt. False when another run was first. */
+/** Writes a debt's invoice in place of the one before it. `nowMs` is when the debt was read. False when another run was first. */
 export function insertInvoice(
   db: Database,
   invoice: { debt: EndedDebt; identifier: string; status: "pending" | "nothing_pending"; payload: InvoicePayload },
@@ -55,10 +69,17 @@ export function insertInvoice(
 ): Promise<boolean> {
   const { debt, identifier, status, payload } = invoice;
   const now = formatInstant(record.nowMs);
+  // Never before its charges, whatever another worker's clock said: else they would be a debt again.
+  const createdAt = debt.sentAt > now ? debt.sentAt : now;
   const insert = sql`INSERT INTO stripe_invoice_outbox
       (tenant_id, cycle, currency, identifier, payload_json, status, next_attempt_at, trace_id, created_at, updated_at)
     VALUES (${debt.tenantId}, ${debt.cycle}, ${debt.currency}, ${identifier}, ${JSON.stringify(payload)}, ${status}, ${now},
-      ${debt.traceId}, ${now}, ${now})`;
+      ${debt.traceId}, ${createdAt}, ${now})
+    ON CONFLICT (tenant_id, cycle, currency) DO UPDATE SET identifier = excluded.identifier,
+      payload_json = excluded.payload_json, status = excluded.status, intent_at = NULL, attempts = 0,
+      next_attempt_at = excluded.next_attempt_at, stripe_id = NULL, error = NULL, trace_id = excluded.trace_id,
+      created_at = excluded.created_at, updated_at = excluded.updated_at
+    WHERE status <> 'pending' AND identifier = ${debt.previous}`;
   return commitOne(db, insert, record);
 }
 
