@@ -241,6 +241,16 @@ describe("sending", () => {
     expect(await health.json()).toMatchObject({ notes: ["1 charges without a live subscription"] });
   });
 
+  test("counts meter events that came after the end of the subscription, and not those before", async () => {
+    const world = createWorld();
+    await seedFleet(3, "meter_event");
+    const end =
+      "UPDATE tenants_master SET subscription_status = 'canceled', pending_deletion_at = ? WHERE tenant_id = ?";
+    await execute(end, "2026-10-20T00:00:00.000Z", "t0");
+    await execute(end, "2026-12-20T00:00:00.000Z", "t1");
+    expect(await close(world)).toMatchObject({ without_subscription: 1, outbox: { sent: 3 } });
+  });
+
   test("finds its own invoice item among hundreds of others", async () => {
     const world = createWorld();
     await seedFleet(1);

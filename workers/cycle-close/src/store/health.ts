@@ -45,13 +45,16 @@ export const countPendingRows = (db: Database): Promise<number> =>
 /** Rows that wait after more attempts than a short disturbance needs. */
 export const countStuckRows = (db: Database): Promise<number> => readCount(db, stuckRows);
 
-/** Invoice items of the newest cycles that no invoice has taken up, and none of their subscription will: it has ended. */
+/**
+ * Charges of the newest cycles that no invoice of their subscription will take up, because it has ended: invoice items without an
+ * invoice of their own, and meter events that came after the end.
+ */
 export const countWithoutSubscription = (db: Database): Promise<number> =>
   readCount(
     db,
     sql`(SELECT count(*) FROM ${endedCharges}
-      AND o.mode = 'invoice_item' AND o.status IN ('pending', 'sent') AND o.cycle IN (${recentCycles})
-      AND NOT EXISTS (SELECT 1 FROM stripe_invoice_outbox i WHERE i.tenant_id = t.tenant_id AND i.cycle = o.cycle
+      AND o.status IN ('pending', 'sent') AND o.cycle IN (${recentCycles})
+      AND (o.mode = 'invoice_item' OR o.created_at >= t.pending_deletion_at) AND NOT EXISTS (SELECT 1 FROM stripe_invoice_outbox i WHERE i.tenant_id = t.tenant_id AND i.cycle = o.cycle
         AND i.currency = o.payload_json ->> '$.currency' AND i.status IN ('sent', 'nothing_pending') AND i.created_at >= o.updated_at))`,
   );
 
