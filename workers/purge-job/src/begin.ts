@@ -20,9 +20,9 @@ export type Beginning =
 /** Asks about subscriptions, counts what is there and starts a purge. @throws a guard failure when the tenant changed meanwhile. */
 export async function beginPurge(
   deps: Deps,
-  begin: { candidate: Candidate; purgeId: string; purgeKey: string; actor: string },
+  begin: { candidate: Candidate; purgeId: string; purgeKey: string; dueAtMs: number; actor: string },
 ): Promise<Beginning> {
-  const { candidate, purgeId, purgeKey, actor } = begin;
+  const { candidate, purgeId, purgeKey, dueAtMs, actor } = begin;
   const { tenantId, traceId } = candidate;
   const check = await checkSubscriptions(deps, tenantId);
   if (check.kind === "subscription_alive") {
@@ -30,8 +30,8 @@ export async function beginPurge(
     return { kind: "subscription_alive" };
   }
   if (check.kind === "waiting") return check;
-  const unbilled = await findUnbilled(deps.storage, tenantId, deps.now());
-  if (unbilled !== undefined && isBillAwaited(candidate, deps.now())) return { kind: "unbilled", reason: unbilled };
+  const unbilled = await findUnbilled(deps.storage, tenantId, dueAtMs);
+  if (unbilled !== undefined && isBillAwaited(candidate, dueAtMs)) return { kind: "unbilled", reason: unbilled };
   const { tombstone } = await deriveKeyedNames(purgeKey, tenantId);
   const planned = await countStores(deps, tenantId);
   const stripe = JSON.stringify(await findStripeIds(deps.storage, tenantId));
@@ -57,8 +57,8 @@ export async function beginPurge(
 }
 
 /** The last bill may come a little after the deadline; a bill that never comes does not keep a tenant's data. */
-const isBillAwaited = ({ purgeAfter }: Candidate, nowMs: number): boolean =>
-  nowMs < (parseInstant(purgeAfter ?? "") ?? 0) + UNBILLED_WAIT_MS;
+const isBillAwaited = ({ purgeAfter }: Candidate, dueAtMs: number): boolean =>
+  dueAtMs < (parseInstant(purgeAfter ?? "") ?? 0) + UNBILLED_WAIT_MS;
 
 /** What a purge of the tenant would delete, per store. */
 export async function countStores(deps: Deps, tenantId: string): Promise<Record<string, number>> {

@@ -106,7 +106,13 @@ describe("a tenant whose customer pays again is not purged", () => {
     );
     const before = await snapshot("between");
     const deps = createDeps(withSecrets(), createTestRuntime(outside));
-    const begin = { candidate: candidate as Candidate, purgeId: "prg_between", purgeKey: "k", actor: "cron:purge-job" };
+    const begin = {
+      candidate: candidate as Candidate,
+      dueAtMs: NOW_MS,
+      purgeId: "prg_between",
+      purgeKey: "k",
+      actor: "cron:purge-job",
+    };
     await expect(beginPurge(deps, begin)).rejects.toThrow("batch_guard");
     expect(await snapshot("between")).toBe(before);
   });

@@ -71,12 +71,16 @@ async function beginOne(
   const purgeId = deps.newId("prg");
   let kind: Beginning["kind"] | undefined;
   await countFailure(deps, report, purgeId, async () => {
-    const beginning = await beginPurge(deps, { candidate, purgeId, purgeKey, actor: run.actor }).catch(
-      (error: unknown) => {
-        if (isGuardFailure(error)) return undefined;
-        throw error;
-      },
-    );
+    const beginning = await beginPurge(deps, {
+      candidate,
+      purgeId,
+      purgeKey,
+      dueAtMs: run.dueAtMs,
+      actor: run.actor,
+    }).catch((error: unknown) => {
+      if (isGuardFailure(error)) return undefined;
+      throw error;
+    });
     kind = beginning?.kind;
     if (beginning === undefined) {
       report.changed_meanwhile += 1;

@@ -116,6 +116,7 @@ describe("nothing is purged", () => {
     const before = await snapshot(tenantId);
     const begin = {
       candidate: candidate as Candidate,
+      dueAtMs: NOW_MS,
       purgeId: `prg_${tenantId}`,
       purgeKey: "key",
       actor: "cron:purge-job",

@@ -150,6 +150,8 @@ export async function leaveAndPurge(world: World, tell: Narrator, customer: Cust
     () => world.runWorkflows(),
     (runs) => runs > 0,
   );
+  // The purge waits for the last bill: what no invoice of the subscription takes up any more gets one of its own.
+  await world.stack.fireCron("cycle-close", "*/10 * * * *", Date.now());
   const early = Date.now() + 29 * DAY_MS;
   await world.stack.fireCron("purge-job", "0 2 * * *", early);
   tell.check("a purge one day early leaves", (await findTenant(world, customer.tenantId))?.status, "Pending_Deletion");
