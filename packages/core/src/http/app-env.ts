@@ -23,9 +23,9 @@ export interface RuntimeHost {
 /** Makes the runtime of a worker from its host; called once, in the worker's entry. */
 export function createRuntime(host: RuntimeHost): Runtime {
   // Called as a method of another object, workerd's fetch refuses: it must stay a plain function.
-  const { fetch: outbound } = host;
+  const { Date: clock, fetch: outbound } = host;
   return {
-    now: () => host.Date.now(),
+    now: () => clock.now(),
     randomBytes: (length) => host.crypto.getRandomValues(new Uint8Array(length)),
     write: (line) => host.console.log(line),
     fetch: (input: RequestInfo | URL, init?: RequestInit) => outbound(input, init),

@@ -1,8 +1,8 @@
 import { mkdtempSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import path from "node:path";
-import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { bundleEntry } from "../bundle-entry.ts";
 import { type HeapInspector, openHeapInspector } from "./heap-inspector.ts";
 import { findRuntimeProcesses, type ProcessFigures, readProcess } from "./process-figures.ts";
 
@@ -94,7 +94,7 @@ const shareStorage = (folder: string) => ({
 async function toOptions({ name, entry, objects = {}, vars = {} }: MeasuredWorker) {
   return {
     name,
-    modules: [{ type: "ESModule" as const, path: `${name}.mjs`, contents: await bundle(entry) }],
+    modules: [{ type: "ESModule" as const, path: `${name}.mjs`, contents: await bundleEntry(entry) }],
     compatibilityDate: COMPATIBILITY_DATE,
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     d1Databases: { DB: "prego" },
@@ -104,20 +104,4 @@ async function toOptions({ name, entry, objects = {}, vars = {} }: MeasuredWorke
       Object.entries(objects).map(([binding, className]) => [binding, { className, useSQLite: true }]),
     ),
   };
-}
-
-async function bundle(entry: string): Promise<string> {
-  const result = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "neutral",
-    target: "es2024",
-    conditions: ["workerd", "worker", "import"],
-    mainFields: ["module", "main"],
-    external: ["cloudflare:*", "node:*"],
-    logLevel: "error",
-  });
-  return result.outputFiles[0]?.text ?? "";
 }
