@@ -1,13 +1,21 @@
+import { sql } from "drizzle-orm";
 import type { AuditEntry } from "../audit.ts";
-import { auditDetails, auditLogs, traceEvents } from "../schema/index.ts";
-import type { Database, Statement } from "./database.ts";
+import { formatInstant } from "../period.ts";
+import type { Statement } from "./database.ts";
 
-/** Statements that write audit rows and their details; part of the batch of the change they record. */
-export function appendAudit(db: Database, entries: readonly AuditEntry[]): Statement[] {
-  return entries.flatMap(({ salt, detailJson, ...row }) => [
-    db.insert(auditLogs).values(row),
-    db.insert(auditDetails).values({ commitment: row.detailCommitment, tenantId: row.tenantId, salt, detailJson }),
-  ]);
+/** Two statements however many rows, of one parameter each; part of the batch of the changes that they record. */
+export function appendAudit(entries: readonly AuditEntry[]): Statement[] {
+  if (entries.length === 0) return [];
+  const rows = JSON.stringify(entries);
+  return [
+    sql`INSERT INTO audit_logs (ts, actor, action, tenant_id, target, trace_id, detail_commitment)
+      SELECT value ->> 'ts', value ->> 'actor', value ->> 'action', value ->> 'tenantId', value ->> 'target',
+        value ->> 'traceId', value ->> 'detailCommitment'
+      FROM json_each(${rows}) ORDER BY key`,
+    sql`INSERT INTO audit_details (commitment, tenant_id, salt, detail_json)
+      SELECT value ->> 'detailCommitment', value ->> 'tenantId', value ->> 'salt', value ->> 'detailJson'
+      FROM json_each(${rows})`,
+  ];
 }
 
 /** A step of a journey, as a worker states it. Nothing personal goes into `message` or `payload`. */
@@ -26,24 +34,21 @@ export interface TraceEvent {
   payload?: Record<string, unknown>;
 }
 
-/** Statements that write trace events; events without a trace id are left out. */
-export function appendTrace(db: Database, events: readonly TraceEvent[]): Statement[] {
-  return events.flatMap((event) =>
-    event.traceId === null
-      ? []
-      : [
-          db.insert(traceEvents).values({
-            id: event.id,
-            ts: new Date(event.nowMs).toISOString(),
-            traceId: event.traceId,
-            source: event.source,
-            eventType: event.eventType,
-            tenantId: event.tenantId ?? null,
-            jobId: event.jobId ?? null,
-            level: event.level ?? "info",
-            message: event.message ?? null,
-            payloadJson: event.payload === undefined ? null : JSON.stringify(event.payload),
-          }),
-        ],
-  );
+/** One statement however many events; those without a trace id are left out. */
+export function appendTrace(events: readonly TraceEvent[]): Statement[] {
+  const rows = events
+    .filter((event) => event.traceId !== null)
+    .map((event) => ({
+      ...event,
+      ts: formatInstant(event.nowMs),
+      level: event.level ?? "info",
+      payload: event.payload === undefined ? null : JSON.stringify(event.payload),
+    }));
+  if (rows.length === 0) return [];
+  return [
+    sql`INSERT INTO trace_events (id, ts, trace_id, source, event_type, tenant_id, job_id, level, message, payload_json)
+      SELECT value ->> 'id', value ->> 'ts', value ->> 'traceId', value ->> 'source', value ->> 'eventType',
+        value ->> 'tenantId', value ->> 'jobId', value ->> 'level', value ->> 'message', value ->> 'payload'
+      FROM json_each(${JSON.stringify(rows)})`,
+  ];
 }

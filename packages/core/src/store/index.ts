@@ -1,4 +1,4 @@
 export { appendAudit, appendTrace, type TraceEvent } from "./append.ts";
-export { commit, openDatabase, type Database, type Statement } from "./database.ts";
+export { columnsOf, commit, openDatabase, readTogether, type Database, type Statement } from "./database.ts";
 export { requireChanged, requireTrue } from "./guard.ts";
 export { createJobLeases } from "./job-lease.ts";

@@ -39,7 +39,7 @@ export function createJobLeases(db: Database): JobLeases {
           sql`INSERT INTO job_runs (run_id, job, trigger, due_at, fencing_token, status, started_at)
             SELECT ${claim.runId}, ${claim.job}, ${claim.trigger}, ${iso(claim.dueAtMs)}, fencing_token, 'running', ${iso(claim.nowMs)}
             FROM job_leases WHERE job = ${claim.job}`,
-          ...appendAudit(db, claim.audit),
+          ...appendAudit(claim.audit),
         ]);
         return { acquired: true };
       } catch (error) {

@@ -76,8 +76,8 @@ export const createEvaluationStore = (db: Database): EvaluationStore => ({
       db.insert(scalingEvents).values(record.event),
       ...record.orders.flatMap((order) => orderNode(db, order, record)),
       ...record.changes.flatMap((change) => changeStatus(db, change, record.nowMs)),
-      ...appendAudit(db, record.audits),
-      ...appendTrace(db, record.traces),
+      ...appendAudit(record.audits),
+      ...appendTrace(record.traces),
     ]);
   },
 });

@@ -133,8 +133,8 @@ function activateNode(db: Database, { nodeId, nowMs, activation }: MetricsChange
       .set({ status: "active", statusReason: "first metrics", updatedAt: formatInstant(nowMs) })
       .where(and(eq(nodes.nodeId, nodeId), eq(nodes.status, "provisioning"))),
     requireChanged(),
-    ...appendAudit(db, [activation.audit]),
-    ...appendTrace(db, [activation.trace]),
+    ...appendAudit([activation.audit]),
+    ...appendTrace([activation.trace]),
   ];
 }
 

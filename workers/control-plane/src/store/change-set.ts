@@ -3,11 +3,12 @@ import { createAuditEntry, type AuditChange } from "@prego/core/audit";
 import { redactFunnelPayload } from "@prego/core/funnel";
 import { newId } from "@prego/core/id";
 import { formatInstant } from "@prego/core/period";
-import { funnelEvents, stripeSubscriptions, tenantsMaster } from "@prego/core/schema";
+import { stripeSubscriptions, tenantsMaster } from "@prego/core/schema";
 import { appendAudit, appendTrace, requireChanged, requireTrue, type Statement } from "@prego/core/store";
 import type { Deps } from "../deps.ts";
 import type { ChangeSet, FunnelDraft, PlanStatement, Precondition, TraceDraft } from "../domain/change-set.ts";
 import type { SubscriptionRow, TenantRow } from "../domain/rows.ts";
+import { type FunnelInsert, funnelStatement } from "./funnel-events.ts";
 import { is } from "./null-safe.ts";
 import { jobStatements } from "./job-changes.ts";
 
@@ -26,7 +27,7 @@ export async function changeSetStatements(deps: WriteDeps, changes: ChangeSet, n
     ...changes.plans.map((plan) => planStatement(plan, nowMs)),
     ...changes.jobs.flatMap((change) => jobStatements(deps, change, nowMs)),
     ...traceStatements(deps, changes.trace, nowMs),
-    ...changes.funnel.map((draft) => funnelStatement(deps, draft, nowMs)),
+    ...(changes.funnel.length === 0 ? [] : [funnelStatement(changes.funnel.map((draft) => toFunnelRow(draft, nowMs)))]),
     ...(await auditStatements(deps, changes.audit, nowMs)),
   ];
 }
@@ -37,7 +38,7 @@ export async function auditStatements(
   nowMs: number,
 ): Promise<Statement[]> {
   const entries = audit.map((change) => createAuditEntry(change, { nowMs, salt: deps.randomBytes(32) }));
-  return appendAudit(deps.db, await Promise.all(entries));
+  return appendAudit(await Promise.all(entries));
 }
 
 /** Ids of one batch sort in its order: the first random byte counts up. */
@@ -47,7 +48,7 @@ export function traceStatements(deps: WriteDeps, trace: readonly TraceDraft[], n
     random[0] = index;
     return { ...draft, id: newId("trc", nowMs, random), nowMs, source: "control-plane" };
   });
-  return appendTrace(deps.db, events);
+  return appendTrace(events);
 }
 
 function tenantStatements({ db }: WriteDeps, change: ChangeSet["tenant"]): Statement[] {
@@ -113,15 +114,13 @@ const isUnchangedSubscription = (before: SubscriptionRow): SQL | undefined =>
     is(stripeSubscriptions.currentPeriodEnd, before.currentPeriodEnd),
   );
 
-function funnelStatement({ db }: WriteDeps, draft: FunnelDraft, nowMs: number): Statement {
-  return db.insert(funnelEvents).values({
-    ts: formatInstant(nowMs),
-    eventType: draft.eventType,
-    traceId: draft.traceId,
-    tenantId: draft.tenantId,
-    jobId: draft.jobId ?? null,
-    success: draft.success === undefined ? null : Number(draft.success),
-    source: draft.source,
-    payloadJson: draft.payload === undefined ? null : redactFunnelPayload(draft.payload),
-  });
-}
+const toFunnelRow = (draft: FunnelDraft, nowMs: number): FunnelInsert => ({
+  ts: formatInstant(nowMs),
+  eventType: draft.eventType,
+  traceId: draft.traceId,
+  tenantId: draft.tenantId,
+  jobId: draft.jobId ?? null,
+  success: draft.success === undefined ? null : Number(draft.success),
+  source: draft.source,
+  payloadJson: draft.payload === undefined ? null : redactFunnelPayload(draft.payload),
+});

@@ -22,8 +22,11 @@ export interface FunnelPosition {
   id: number;
 }
 
+/** What is known of an event; a column that is left out is null. */
+export type FunnelInsert = Pick<FunnelRow, "ts" | "eventType" | "source"> & Partial<FunnelRow>;
+
 /** Inserts events in their order, as one statement with one parameter; those whose client id is known are left out. */
-export const funnelStatement = (rows: readonly FunnelRow[]): Statement => sql`
+export const funnelStatement = (rows: readonly FunnelInsert[]): Statement => sql`
   INSERT INTO funnel_events (client_event_id, ts, event_type, trace_id, tenant_id, job_id, email_fingerprint,
     email_domain, success, error_code, error_message, source, payload_json)
   SELECT value ->> '$.clientEventId', value ->> '$.ts', value ->> '$.eventType', value ->> '$.traceId',

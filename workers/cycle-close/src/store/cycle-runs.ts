@@ -146,7 +146,7 @@ export const isMissing = (run: Pick<CycleRun, "cycle" | "boundedAt">): SQL =>
 
 async function commitOnce(db: Database, change: Statement, record: ChangeRecord): Promise<boolean> {
   try {
-    await commit(db, [change, requireChanged(), ...appendAudit(db, record.audit), ...appendTrace(db, record.trace)]);
+    await commit(db, [change, requireChanged(), ...appendAudit(record.audit), ...appendTrace(record.trace)]);
     return true;
   } catch (error) {
     if (isGuardFailure(error)) return false;

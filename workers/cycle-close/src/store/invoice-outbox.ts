@@ -1,10 +1,9 @@
 import { isConstraintFailure, isGuardFailure } from "@prego/core/d1-error";
 import { type Cycle, formatInstant, parseInstant } from "@prego/core/period";
-import { commit, type Database, requireChanged, type Statement } from "@prego/core/store";
+import { appendAudit, appendTrace, commit, type Database, requireChanged, type Statement } from "@prego/core/store";
 import { sql } from "drizzle-orm";
 import { ITEMS_PER_INVOICE_MAX } from "../limits.ts";
 import { InvoicePayload } from "../plan/invoice-payload.ts";
-import { appendAuditRows, appendTraceRows } from "./append-rows.ts";
 import { endedCharges, recentCycles } from "./health.ts";
 import type { OutboxRecord } from "./outbox.ts";
 
@@ -162,7 +161,7 @@ export function recordInvoice(db: Database, result: InvoiceResult, record: Outbo
 
 async function commitOne(db: Database, change: Statement, { audit, trace }: OutboxRecord): Promise<boolean> {
   try {
-    await commit(db, [change, requireChanged(1), ...appendAuditRows(audit), ...appendTraceRows(trace)]);
+    await commit(db, [change, requireChanged(1), ...appendAudit(audit), ...appendTrace(trace)]);
     return true;
   } catch (error) {
     if (isGuardFailure(error) || isConstraintFailure(error)) return false;

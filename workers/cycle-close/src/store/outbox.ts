@@ -2,12 +2,11 @@ import type { AuditEntry } from "@prego/core/audit";
 import { isGuardFailure } from "@prego/core/d1-error";
 import { type Cycle, formatInstant, parseInstant } from "@prego/core/period";
 import { stripeUsageOutbox } from "@prego/core/schema";
-import { commit, type Database, requireChanged, type TraceEvent } from "@prego/core/store";
+import { appendAudit, appendTrace, commit, type Database, requireChanged, type TraceEvent } from "@prego/core/store";
 import { and, asc, eq, lte, type SQL, sql } from "drizzle-orm";
 import { SUM_DELAY_MS } from "../limits.ts";
 import type { Charge } from "../plan/charges.ts";
 import { InvoiceItemPayload, MeterEventPayload } from "../plan/outbox-payload.ts";
-import { appendAuditRows, appendTraceRows } from "./append-rows.ts";
 import { jsonArrays } from "./json-arrays.ts";
 
 /** A charge with the identifier that its billable fact gives it. */
@@ -215,8 +214,8 @@ export async function commitAll(
     await commit(db, [
       update,
       requireChanged(record.expected),
-      ...appendAuditRows(record.audit),
-      ...appendTraceRows(record.trace),
+      ...appendAudit(record.audit),
+      ...appendTrace(record.trace),
     ]);
     return true;
   } catch (error) {

@@ -1,9 +1,8 @@
 import type { AuditEntry } from "@prego/core/audit";
 import { type Cycle, formatInstant, parseInstant } from "@prego/core/period";
-import { commit, type Database, type TraceEvent } from "@prego/core/store";
+import { appendAudit, appendTrace, commit, type Database, type TraceEvent } from "@prego/core/store";
 import { type SQL, sql } from "drizzle-orm";
 import type { SentValue } from "../plan/sum-check.ts";
-import { appendAuditRows, appendTraceRows } from "./append-rows.ts";
 
 /** What is compared together: everything that was sent to one meter of one customer by the close of one cycle. */
 export interface SumKey {
@@ -59,8 +58,8 @@ export async function recordSum(
     sql`UPDATE stripe_usage_outbox
       SET compare_after = iif(compare_after IS NULL, NULL, ${again}), sum_difference = ${found.difference}
       WHERE ${isOf(key)}`,
-    ...appendAuditRows(found.audit),
-    ...appendTraceRows(found.trace),
+    ...appendAudit(found.audit),
+    ...appendTrace(found.trace),
   ]);
 }
 

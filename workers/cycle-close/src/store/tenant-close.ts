@@ -1,10 +1,18 @@
 import type { AuditEntry } from "@prego/core/audit";
 import { classifyD1Error } from "@prego/core/d1-error";
 import { type Cycle, formatInstant } from "@prego/core/period";
-import { commit, type Database, requireChanged, requireTrue, type Statement, type TraceEvent } from "@prego/core/store";
+import {
+  appendAudit,
+  appendTrace,
+  commit,
+  type Database,
+  requireChanged,
+  requireTrue,
+  type Statement,
+  type TraceEvent,
+} from "@prego/core/store";
 import { type SQL, sql } from "drizzle-orm";
 import type { TenantClosePlan } from "../plan.ts";
-import { appendAuditRows, appendTraceRows } from "./append-rows.ts";
 import { insertLines } from "./cycle-totals.ts";
 import { jsonArrays } from "./json-arrays.ts";
 import { type IdentifiedCharge, insertCharges } from "./outbox.ts";
@@ -43,8 +51,8 @@ export async function commitTenantCloses(
       cycle,
       closes.flatMap(({ lateRows }) => lateRows),
     ),
-    ...appendAuditRows(closes.map(({ audit }) => audit)),
-    ...appendTraceRows(closes.map(({ trace }) => trace)),
+    ...appendAudit(closes.map(({ audit }) => audit)),
+    ...appendTrace(closes.map(({ trace }) => trace)),
   ];
   try {
     await commit(db, statements);

@@ -70,10 +70,10 @@ export async function completePurge(storage: PurgeStorage, completion: Completio
     sql`UPDATE purge_steps SET detail_json = ${JSON.stringify(completion.stripeSummary)}
       WHERE purge_id = ${purge.purgeId} AND step = 'stripe'`,
     sql`UPDATE purge_steps SET detail_json = ${certificate.text} WHERE purge_id = ${purge.purgeId} AND step = 'certificate'`,
-    ...appendAudit(storage.db, completion.audit),
+    ...appendAudit(completion.audit),
     // The hash is in the audit row itself; its detail would be tenant data again.
     sql`DELETE FROM audit_details WHERE tenant_id = ${scope.tenantId}`,
-    ...appendTrace(storage.db, [
+    ...appendTrace([
       {
         id: completion.traceEventId,
         nowMs,

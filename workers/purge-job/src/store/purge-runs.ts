@@ -62,8 +62,8 @@ export async function startPurge(storage: PurgeStorage, start: PurgeStart): Prom
       SELECT ${purgeId}, value ->> 'position', value ->> 'step', value ->> 'status', value ->> 'planned', value ->> 'detail',
         iif(value ->> 'status' = 'done', ${now}, NULL)
       FROM json_each(${JSON.stringify(start.steps)})`,
-    ...appendAudit(storage.db, start.audit),
-    ...appendTrace(storage.db, [
+    ...appendAudit(start.audit),
+    ...appendTrace([
       {
         id: start.traceEventId,
         nowMs,

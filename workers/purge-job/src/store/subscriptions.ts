@@ -58,5 +58,5 @@ export async function isRefusalAudited(storage: PurgeStorage, tenantId: string):
 
 /** @throws a guard failure when another run was first. */
 export async function auditRefusal(storage: PurgeStorage, tenantId: string, entry: AuditEntry): Promise<void> {
-  await write(storage, [requireTrue(sql`NOT ${isAudited(tenantId)}`), ...appendAudit(storage.db, [entry])]);
+  await write(storage, [requireTrue(sql`NOT ${isAudited(tenantId)}`), ...appendAudit([entry])]);
 }

@@ -29,7 +29,7 @@ export async function eraseLateRows(
         sql`EXISTS (SELECT 1 FROM tenants_master WHERE tenant_id = ${scope.tenantId} AND status = 'Purged' AND legal_hold = 0)`,
       ),
       ...ERASED_TABLES.map((entry) => eraseRows(entry, scope, ROWS_PER_CHUNK)),
-      ...appendAudit(storage.db, audit),
+      ...appendAudit(audit),
     ]);
     return true;
   } catch (error) {

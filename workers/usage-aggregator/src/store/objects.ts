@@ -59,8 +59,8 @@ export function createObjectStore(session: Session): ObjectStore {
         sql`UPDATE usage_objects SET status = 'quarantined', error = ${reason}, processed_at = ${formatInstant(nowMs)}
           WHERE seq = CAST(${seq} AS INTEGER) AND ${waits}`,
         requireChanged(),
-        ...appendAudit(session.db, [audit]),
-        ...appendTrace(session.db, [trace]),
+        ...appendAudit([audit]),
+        ...appendTrace([trace]),
       ]),
     countBacklog: async () => {
       const [counts] = await session.read<{ pending: number; quarantined: number }>(sql`SELECT

@@ -62,8 +62,8 @@ export function createReconcileStore(session: Session): ReconcileStore {
           FROM json_each(${JSON.stringify(objects)}) WHERE ${isNotGone(sql`${tenantId}`)}
           ON CONFLICT (r2_key) DO NOTHING`,
         requireChanged(objects.length),
-        ...appendAudit(session.db, [audit]),
-        ...appendTrace(session.db, [trace]),
+        ...appendAudit([audit]),
+        ...appendTrace([trace]),
       ]),
   };
 }
