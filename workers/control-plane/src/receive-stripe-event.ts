@@ -11,7 +11,7 @@ import type { StripeContext, StripeNews, StripeOutcome, StripePlan } from "./dom
 import { newShortId } from "./domain/short-id.ts";
 import { PLAN_ATTEMPTS_MAX, STRIPE_QUESTIONS_MAX } from "./limits.ts";
 import { changeSetStatements } from "./store/change-set.ts";
-import { hasStripeEvent, stripeEventStatement } from "./store/stripe-events.ts";
+import { stripeEventStatement } from "./store/stripe-events.ts";
 import { readStripeState } from "./store/stripe-state.ts";
 
 /** What became of a delivery. */
@@ -50,8 +50,8 @@ export async function receiveStripeWebhook(
 export async function applyStripeEvent(deps: Deps, news: StripeNews, bodySha256: string): Promise<Receipt> {
   const asked = new Map<string, SubscriptionFields>();
   for (let attempt = 0; attempt < PLAN_ATTEMPTS_MAX; attempt += 1) {
-    if (await hasStripeEvent(deps.db, news.envelope.id)) return { isDuplicate: true, hasDispatch: false };
     const plan = await planWithStripe(deps, news, asked);
+    if (plan === undefined) return { isDuplicate: true, hasDispatch: false };
     const nowMs = deps.now();
     try {
       await commit(deps.db, [
@@ -69,7 +69,8 @@ export async function applyStripeEvent(deps: Deps, news: StripeNews, bodySha256:
       return {
         isDuplicate: false,
         status: plan.outcome.status,
-        hasDispatch: plan.changes.jobs.some(({ kind }) => kind === "queue"),
+        // A job that waits for room has none yet.
+        hasDispatch: plan.changes.jobs.some((change) => change.kind === "queue" && change.job.status === "queued"),
       };
     } catch (error) {
       if (!isGuardFailure(error) && !isConstraintFailure(error)) throw error;
@@ -79,14 +80,16 @@ export async function applyStripeEvent(deps: Deps, news: StripeNews, bodySha256:
   throw new ProblemError("internal", { detail: "Others kept changing the same rows; send the event again." });
 }
 
+/** Undefined for a copy of an event that was stored before. */
 async function planWithStripe(
   deps: Deps,
   news: StripeNews,
   asked: Map<string, SubscriptionFields>,
-): Promise<StripePlan & { kind: "effect" }> {
+): Promise<(StripePlan & { kind: "effect" }) | undefined> {
   for (let questions = 0; questions <= STRIPE_QUESTIONS_MAX; questions += 1) {
     const nowMs = deps.now();
-    const state = await readStripeState(deps.db, news.fact, { nowMs, asked });
+    const state = await readStripeState(deps.db, news, { nowMs, asked });
+    if (state === undefined) return undefined;
     const plan = planStripeEffect(news, state, createContext(deps, nowMs, asked));
     if (plan.kind === "effect") return plan;
     asked.set(plan.subscriptionId, await askStripe(deps, plan.subscriptionId));

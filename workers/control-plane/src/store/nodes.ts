@@ -7,16 +7,14 @@ import type { NodeRoom } from "../domain/placement.ts";
 import { PLACEMENT_NODES_MAX } from "../limits.ts";
 
 /** Active nodes of a region with the tenants that hold a slot on them: running, being made, or not yet removed. */
-export async function listNodeRoom(db: Database, region: string): Promise<NodeRoom[]> {
-  return db.all<NodeRoom>(selectNodeRoom(sql`${region}`));
-}
+export const listNodeRoom = (db: Database, region: string): Promise<NodeRoom[]> => db.all(selectNodeRoom(region));
 
 /** The query of {@link listNodeRoom}; the region may be one that the database looks up. */
-export const selectNodeRoom = (region: SQL): SQL => sql`
-    SELECT n.node_id AS nodeId, n.capacity AS capacity,
+export const selectNodeRoom = (region: string | SQL): SQL<NodeRoom> => sql`
+    SELECT n.node_id AS "nodeId", n.capacity AS capacity,
       (SELECT count(*) FROM tenants_master t WHERE t.node_id = n.node_id) AS placed
     FROM nodes n WHERE n.region = ${region} AND n.status = 'active'
-    ORDER BY n.node_id LIMIT CAST(${PLACEMENT_NODES_MAX} AS INTEGER)`;
+    ORDER BY n.node_id LIMIT ${sql.raw(String(PLACEMENT_NODES_MAX))}`;
 
 export async function findNode(db: Database, nodeId: string): Promise<NodeRow | undefined> {
   return (await db.select().from(nodes).where(eq(nodes.nodeId, nodeId)))[0];

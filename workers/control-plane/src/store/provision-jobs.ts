@@ -1,7 +1,7 @@
-import { and, asc, eq, inArray, lte, notInArray, or, type SQL } from "drizzle-orm";
+import { and, asc, eq, inArray, lte, or, sql, type SQL } from "drizzle-orm";
 import { formatInstant } from "@prego/core/period";
 import { provisionJobs } from "@prego/core/schema";
-import type { Database } from "@prego/core/store";
+import { columnsOf, type Database } from "@prego/core/store";
 import { HELD_JOB_STATUSES, type JobRow } from "../domain/rows.ts";
 import { CLAIM_WAIT_MS_MAX, JOB_SILENCE_MS_MAX, JOBS_PER_TICK_MAX, OPEN_JOBS_MAX } from "../limits.ts";
 
@@ -9,17 +9,14 @@ export async function findJob(db: Database, jobId: string): Promise<JobRow | und
   return (await db.select().from(provisionJobs).where(eq(provisionJobs.jobId, jobId)))[0];
 }
 
-export const listOpenJobs = async (db: Database, tenantId: string): Promise<JobRow[]> => selectOpenJobs(db, tenantId);
+export const listOpenJobs = (db: Database, tenantId: string): Promise<JobRow[]> => db.all(selectOpenJobs(tenantId));
+
+const JOB = columnsOf(provisionJobs);
 
 /** The query of {@link listOpenJobs}; the tenant may be one that the database looks up. */
-export const selectOpenJobs = (db: Database, tenantId: string | SQL) =>
-  db
-    .select()
-    .from(provisionJobs)
-    .where(
-      and(eq(provisionJobs.tenantId, tenantId), notInArray(provisionJobs.status, ["succeeded", "failed", "cancelled"])),
-    )
-    .limit(OPEN_JOBS_MAX);
+export const selectOpenJobs = (tenantId: string | SQL): SQL<JobRow> =>
+  sql`SELECT ${JOB} FROM provision_jobs WHERE tenant_id = ${tenantId}
+    AND status NOT IN ('succeeded', 'failed', 'cancelled') LIMIT ${sql.raw(String(OPEN_JOBS_MAX))}`;
 
 export async function listWaitingJobs(db: Database): Promise<JobRow[]> {
   return db

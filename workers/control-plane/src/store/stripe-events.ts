@@ -1,17 +1,13 @@
-import { eq } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import { formatInstant } from "@prego/core/period";
 import { stripeEvents } from "@prego/core/schema";
 import type { Database, Statement } from "@prego/core/store";
 import type { StripeEnvelope } from "@prego/core/stripe";
 import type { StripeOutcome } from "../domain/stripe-state.ts";
 
-export async function hasStripeEvent(db: Database, eventId: string): Promise<boolean> {
-  const rows = await db
-    .select({ id: stripeEvents.eventId })
-    .from(stripeEvents)
-    .where(eq(stripeEvents.eventId, eventId));
-  return rows.length > 0;
-}
+/** The stored copy of an event, if there is one. */
+export const selectStripeEvent = (eventId: string): SQL<{ id: string }> =>
+  sql`SELECT event_id AS id FROM stripe_events WHERE event_id = ${eventId}`;
 
 /** A plain insert: a copy of the event that was stored meanwhile breaks the batch. */
 export function stripeEventStatement(

@@ -1,16 +1,16 @@
-import { and, desc, eq, inArray, lte, or, sql, type SQL } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import { isTenantId } from "@prego/core/id";
 import { formatInstant } from "@prego/core/period";
-import { plans, stripeSubscriptions, tenantsMaster } from "@prego/core/schema";
-import type { Database } from "@prego/core/store";
+import { stripeSubscriptions, tenantsMaster } from "@prego/core/schema";
+import { columnsOf, readTogether, type Database } from "@prego/core/store";
 import type { SubscriptionFields } from "@prego/core/stripe";
 import { regionOfPurchase } from "../domain/checkout-effect.ts";
-import type { NodeRoom } from "../domain/placement.ts";
-import type { TenantRow } from "../domain/rows.ts";
+import type { SubscriptionRow, TenantRow } from "../domain/rows.ts";
 import type { StripeFact } from "../domain/stripe-fact.ts";
-import type { StripeState } from "../domain/stripe-state.ts";
-import { listNodeRoom, selectNodeRoom } from "./nodes.ts";
-import { listOpenJobs, selectOpenJobs } from "./provision-jobs.ts";
+import type { StripeNews, StripeState } from "../domain/stripe-state.ts";
+import { selectNodeRoom } from "./nodes.ts";
+import { selectOpenJobs } from "./provision-jobs.ts";
+import { selectStripeEvent } from "./stripe-events.ts";
 
 const NOTHING: StripeState = {
   subscription: undefined,
@@ -24,56 +24,69 @@ const NOTHING: StripeState = {
   planIdByPrice: new Map(),
 };
 
-/** Reads what is known about the things an event names. It may be outdated when the batch is written: that is guarded. */
+/** Everything a reader is told. */
+interface Reading<Kind extends StripeFact["kind"]> {
+  eventId: string;
+  fact: StripeFact & { kind: Kind };
+  nowMs: number;
+  /** Stripe's answers by subscription id. */
+  asked: ReadonlyMap<string, SubscriptionFields>;
+}
+
+/**
+ * Reads in one round what is known about the things an event names; undefined when the event itself was stored before. It
+ * may be outdated when the batch is written: that is guarded.
+ */
 export async function readStripeState(
   db: Database,
-  fact: StripeFact,
+  { envelope: { id: eventId }, fact }: StripeNews,
   context: { nowMs: number; asked: ReadonlyMap<string, SubscriptionFields> },
-): Promise<StripeState> {
+): Promise<StripeState | undefined> {
   switch (fact.kind) {
     case "checkout":
-      return readCheckoutState(db, fact, context.nowMs);
+      return readCheckoutState(db, { eventId, fact, ...context });
     case "subscription":
-      return readSubscriptionState(db, fact, context);
+      return readSubscriptionState(db, { eventId, fact, ...context });
     case "invoice":
-      return { ...NOTHING, tenant: await findTenantOfSubscription(db, fact.subscriptionId) };
+      return readTenantState(db, eventId, sql`stripe_subscription_id = ${fact.subscriptionId ?? ""}`);
     case "charge":
-      return { ...NOTHING, tenant: await findTenantOfCustomer(db, fact.customerId) };
+      return readTenantState(db, eventId, sql`stripe_customer_id = ${fact.customerId ?? ""}`);
     case "meter_report":
     case "ignored":
-    case "unreadable":
-      return NOTHING;
+    case "unreadable": {
+      const [copies] = await readTogether(db, [selectStripeEvent(eventId)]);
+      return copies.length > 0 ? undefined : NOTHING;
+    }
   }
+}
+
+async function readTenantState(db: Database, eventId: string, isNamed: SQL): Promise<StripeState | undefined> {
+  const [copies, tenants] = await readTogether(db, [selectStripeEvent(eventId), selectTenants(isNamed)]);
+  return copies.length > 0 ? undefined : { ...NOTHING, tenant: tenants[0] };
 }
 
 async function readCheckoutState(
   db: Database,
-  { session }: StripeFact & { kind: "checkout" },
-  nowMs: number,
-): Promise<StripeState> {
+  { eventId, fact: { session }, nowMs }: Reading<"checkout">,
+): Promise<StripeState | undefined> {
   const { metadata, subscriptionId = "", customerId = "" } = session;
-  const { slug = "", plan = "", tenant_id: tenantId = "" } = metadata as Record<string, string | undefined>;
-  const [subscriptions, tenants, knownPlans] = await db.batch([
-    db.select().from(stripeSubscriptions).where(eq(stripeSubscriptions.subscriptionId, subscriptionId)),
-    db
-      .select()
-      .from(tenantsMaster)
-      .where(
-        or(
-          eq(tenantsMaster.tenantId, isTenantId(tenantId) ? tenantId : ""),
-          eq(tenantsMaster.slug, slug),
-          eq(tenantsMaster.stripeCustomerId, customerId),
-          eq(tenantsMaster.stripeSubscriptionId, subscriptionId),
-        ),
-      ),
-    db
-      .select({ planId: plans.planId })
-      .from(plans)
-      .where(and(eq(plans.planId, plan), lte(plans.effectiveFrom, formatInstant(nowMs))))
-      .limit(1),
-  ]);
+  const named = metadata as Record<string, string | undefined>;
+  const { slug = "", plan = "", region = "", tenant_id: tenantId = "" } = named;
+  const ofSlug = (column: SQL): SQL => sql`(SELECT ${column} FROM tenants_master WHERE slug = ${slug})`;
+  const [copies, subscriptions, tenants, knownPlans, openJobs, planRows, nodesThere, nodesOfTenant] =
+    await readTogether(db, [
+      selectStripeEvent(eventId),
+      selectSubscription(subscriptionId),
+      selectTenants(sql`tenant_id = ${isTenantId(tenantId) ? tenantId : ""} OR slug = ${slug}
+        OR stripe_customer_id = ${customerId} OR stripe_subscription_id = ${subscriptionId}`),
+      sql`SELECT 1 FROM plans WHERE plan_id = ${plan} AND effective_from <= ${formatInstant(nowMs)} LIMIT 1`,
+      selectOpenJobs(ofSlug(TENANT_ID)),
+      selectPlansByPrice(isPriceOf(subscriptionId, []), nowMs),
+      selectNodeRoom(region),
+      selectNodeRoom(ofSlug(REGION)),
+    ]);
+  if (copies.length > 0) return undefined;
   const slugTenant = tenants.find((tenant) => tenant.slug === slug);
-  const region = regionOfPurchase(metadata["region"], slugTenant);
   return {
     subscription: subscriptions[0],
     tenant: tenants.find((tenant) => tenant.stripeSubscriptionId === subscriptionId),
@@ -81,39 +94,31 @@ async function readCheckoutState(
     slugTenant,
     customerTenant: tenants.find((tenant) => tenant.stripeCustomerId === customerId),
     isPlanKnown: knownPlans.length > 0,
-    ...(await readSurroundings(db, { tenant: slugTenant, region, prices: [subscriptions[0]?.priceId], nowMs })),
+    openJobs,
+    nodes: regionOfPurchase(region, slugTenant) === region ? nodesThere : nodesOfTenant,
+    planIdByPrice: toPlanMap(planRows),
   };
 }
 
-/** In one round: every event of a subscription waits for it. The tenant is the one that has it, else its customer's. */
+/** The tenant is the one that has the subscription, else its customer's. */
 async function readSubscriptionState(
   db: Database,
-  { subscription }: StripeFact & { kind: "subscription" },
-  { nowMs, asked }: { nowMs: number; asked: ReadonlyMap<string, SubscriptionFields> },
-): Promise<StripeState> {
-  const { id, customerId } = subscription;
-  const followerOf = (column: "tenant_id" | "region"): SQL =>
-    sql`(SELECT ${sql.raw(column)} FROM tenants_master WHERE stripe_subscription_id = ${id} OR stripe_customer_id = ${customerId}
+  { eventId, fact, nowMs, asked }: Reading<"subscription">,
+): Promise<StripeState | undefined> {
+  const { id, customerId, priceId } = fact.subscription;
+  const ofFollower = (column: SQL): SQL =>
+    sql`(SELECT ${column} FROM tenants_master WHERE stripe_subscription_id = ${id} OR stripe_customer_id = ${customerId}
       ORDER BY stripe_subscription_id IS ${id} DESC LIMIT 1)`;
-  const prices = [subscription.priceId, asked.get(id)?.priceId].filter((price) => price !== undefined);
-  const rows = db.batch([
-    db.select().from(stripeSubscriptions).where(eq(stripeSubscriptions.subscriptionId, id)),
-    db
-      .select()
-      .from(tenantsMaster)
-      .where(or(eq(tenantsMaster.stripeSubscriptionId, id), eq(tenantsMaster.stripeCustomerId, customerId))),
-    selectOpenJobs(db, followerOf("tenant_id")),
-    selectPlansByPrice(
-      db,
-      sql`${plans.stripePriceId} IN (SELECT value FROM json_each(${JSON.stringify(prices)})
-        UNION SELECT price_id FROM stripe_subscriptions WHERE subscription_id = ${id})`,
-      nowMs,
-    ),
+  const prices = [priceId, asked.get(id)?.priceId].filter((price) => price !== undefined);
+  const [copies, subscriptions, tenants, openJobs, planRows, nodes] = await readTogether(db, [
+    selectStripeEvent(eventId),
+    selectSubscription(id),
+    selectTenants(sql`stripe_subscription_id = ${id} OR stripe_customer_id = ${customerId}`),
+    selectOpenJobs(ofFollower(TENANT_ID)),
+    selectPlansByPrice(isPriceOf(id, prices), nowMs),
+    selectNodeRoom(ofFollower(REGION)),
   ]);
-  const [[subscriptions, tenants, openJobs, planRows], nodes] = await Promise.all([
-    rows,
-    db.all<NodeRoom>(selectNodeRoom(followerOf("region"))),
-  ]);
+  if (copies.length > 0) return undefined;
   return {
     ...NOTHING,
     subscription: subscriptions[0],
@@ -125,48 +130,30 @@ async function readSubscriptionState(
   };
 }
 
-async function readSurroundings(
-  db: Database,
-  about: {
-    tenant: TenantRow | undefined;
-    region: string | undefined;
-    prices: readonly (string | null | undefined)[];
-    nowMs: number;
-  },
-): Promise<Pick<StripeState, "openJobs" | "nodes" | "planIdByPrice">> {
-  const prices = about.prices.filter((price) => price !== undefined && price !== null);
-  const [openJobs, nodes, planIdByPrice] = await Promise.all([
-    about.tenant === undefined ? [] : listOpenJobs(db, about.tenant.tenantId),
-    about.region === undefined ? [] : listNodeRoom(db, about.region),
-    readPlansByPrice(db, prices, about.nowMs),
-  ]);
-  return { openJobs, nodes, planIdByPrice };
+const TENANT = columnsOf(tenantsMaster);
+const SUBSCRIPTION = columnsOf(stripeSubscriptions);
+const TENANT_ID = sql.raw("tenant_id");
+const REGION = sql.raw("region");
+
+const selectTenants = (condition: SQL): SQL<TenantRow> => sql`SELECT ${TENANT} FROM tenants_master WHERE ${condition}`;
+
+const selectSubscription = (subscriptionId: string): SQL<SubscriptionRow> =>
+  sql`SELECT ${SUBSCRIPTION} FROM stripe_subscriptions WHERE subscription_id = ${subscriptionId}`;
+
+/** Whether a plan's price is one of those given, or the one that the subscription is known to have. */
+const isPriceOf = (subscriptionId: string, prices: readonly string[]): SQL =>
+  sql`stripe_price_id IN (SELECT value FROM json_each(${JSON.stringify(prices)})
+    UNION SELECT price_id FROM stripe_subscriptions WHERE subscription_id = ${subscriptionId})`;
+
+interface PricedPlan {
+  price: string;
+  planId: string;
 }
+
+const selectPlansByPrice = (isOfPrices: SQL, nowMs: number): SQL<PricedPlan> =>
+  sql`SELECT stripe_price_id AS price, plan_id AS "planId" FROM plans
+    WHERE ${isOfPrices} AND effective_from <= ${formatInstant(nowMs)} ORDER BY effective_from DESC, version DESC`;
 
 /** The newest plan wins where several have one price. */
-export async function readPlansByPrice(
-  db: Database,
-  prices: readonly string[],
-  nowMs: number,
-): Promise<ReadonlyMap<string, string>> {
-  if (prices.length === 0) return new Map();
-  return toPlanMap(await selectPlansByPrice(db, inArray(plans.stripePriceId, [...prices]), nowMs));
-}
-
-const selectPlansByPrice = (db: Database, isOfPrices: SQL, nowMs: number) =>
-  db
-    .select({ price: plans.stripePriceId, planId: plans.planId })
-    .from(plans)
-    .where(and(isOfPrices, lte(plans.effectiveFrom, formatInstant(nowMs))))
-    .orderBy(desc(plans.effectiveFrom), desc(plans.version));
-
-const toPlanMap = (rows: readonly { price: string | null; planId: string }[]): ReadonlyMap<string, string> =>
-  new Map(rows.toReversed().flatMap(({ price, planId }) => (price === null ? [] : [[price, planId]])));
-
-async function findTenantOfSubscription(db: Database, subscriptionId = ""): Promise<TenantRow | undefined> {
-  return (await db.select().from(tenantsMaster).where(eq(tenantsMaster.stripeSubscriptionId, subscriptionId)))[0];
-}
-
-async function findTenantOfCustomer(db: Database, customerId = ""): Promise<TenantRow | undefined> {
-  return (await db.select().from(tenantsMaster).where(eq(tenantsMaster.stripeCustomerId, customerId)))[0];
-}
+const toPlanMap = (rows: readonly PricedPlan[]): ReadonlyMap<string, string> =>
+  new Map(rows.toReversed().map(({ price, planId }) => [price, planId]));
