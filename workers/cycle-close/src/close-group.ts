@@ -47,7 +47,7 @@ export async function closeGroup(deps: Deps, closing: GroupClosing, tenants: rea
 /** False when nothing was written: they are too many for one batch, or one of them is not as it was read. */
 async function closeAtOnce(deps: Deps, closing: GroupClosing, tenants: readonly BillableTenant[]): Promise<boolean> {
   const { cycle, book, results } = closing;
-  const gathered = await gatherGroup(deps.db, book, { tenants, cycle });
+  const gathered = await gatherGroup(deps.db, book, { tenants, cycle, nowMs: deps.now() });
   if (gathered === undefined) return false;
   const closes: TenantCommit[] = [];
   const failures: [BillableTenant, TenantCloseError][] = [];

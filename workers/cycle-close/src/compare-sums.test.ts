@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { close, createWorld, DAY_MS, HOUR_MS, type World } from "./cycle-close-test-kit.ts";
 import { SUMS_PER_RUN_MAX } from "./limits.ts";
 import { send } from "./route-test-kit.ts";
-import { execute, resetDatabase, rows, seedPlan, seedPlanChange, seedRollup, seedTenant } from "./seed-test-kit.ts";
+import { execute, resetDatabase, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
 
 const differences = async (): Promise<(string | null)[]> =>
   (await rows<{ difference: string | null }>("SELECT sum_difference AS difference FROM stripe_usage_outbox")).map(
@@ -25,7 +25,6 @@ beforeEach(async () => {
   await resetDatabase();
   const meters = { api: { eventName: "api_calls" } };
   await seedPlan("metered", { mode: "meter_event", meters });
-  await seedPlan("other", { mode: "meter_event", meters });
 });
 
 describe("sums sent to billing meters", () => {
@@ -66,8 +65,8 @@ describe("sums sent to billing meters", () => {
   });
 
   test("of a cycle in parts are one sum, without what was rejected and not before the last call is made", async () => {
-    await seedPlanChange("t0", "other", "2026-10-01T00:00:00.000Z");
-    await seedPlanChange("t0", "metered", "2026-11-11T00:00:00.000Z");
+    const meters = { api: { eventName: "api_calls", included: "1" } };
+    await seedPlan("metered", { mode: "meter_event", version: 2, effectiveFrom: "2026-11-11T00:00:00.000Z", meters });
     await seedTenant("t0", { plan: "metered" });
     await seedRollup("t0", "api", { hour: "2026-11-20T00", qty: 7_000_000n });
     await seedRollup("t0", "api", { hour: "2026-11-10T00", qty: 5_000_000n });

@@ -52,7 +52,7 @@ async function planTenants(deps: Deps, cycle: Cycle, missing: readonly BillableT
   const failures: { tenant_id: string; reason: string }[] = [];
   const groups: (readonly BillableTenant[])[] = [missing];
   for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
-    const gathered = await gatherGroup(deps.db, book, { tenants: group, cycle });
+    const gathered = await gatherGroup(deps.db, book, { tenants: group, cycle, nowMs: deps.now() });
     if (gathered === undefined) {
       const middle = group.length >> 1;
       groups.push(group.slice(middle), group.slice(0, middle));

@@ -107,6 +107,7 @@ async function sendInvoiceItem(stripe: StripeClient, row: OutboxRow, payload: In
         cycle: row.cycle,
         corrected_cycle: row.correctedCycle,
         ...(row.part === "" ? {} : { part: row.part }),
+        ...(payload.amount_reason === undefined ? {} : { amount_reason: payload.amount_reason }),
       },
     },
     { idempotencyKey: idempotencyKey({ identifier: row.identifier, keyEpoch: payload.key_epoch }) },

@@ -1,5 +1,6 @@
-import type { Cycle } from "@prego/core/period";
+import { type Cycle, cycleBounds } from "@prego/core/period";
 import type { Database } from "@prego/core/store";
+import { findLivePlan } from "./find-live-plan.ts";
 import { readPlanHistories, type PlanHistories } from "./find-parts.ts";
 import { buildLate, gatherLate, type TenantLate } from "./gather-late.ts";
 import { type PartInputs, TenantCloseError, type TenantCloseInputs } from "./plan/inputs.ts";
@@ -21,6 +22,7 @@ export interface GatheredTenant {
 interface Group {
   tenants: readonly BillableTenant[];
   cycle: Cycle;
+  nowMs: number;
 }
 
 /**
@@ -30,7 +32,7 @@ interface Group {
 export async function gatherGroup(
   db: Database,
   book: PlanBook,
-  { tenants, cycle }: Group,
+  { tenants, cycle, nowMs }: Group,
 ): Promise<GatheredTenant[] | undefined> {
   const histories = await readPlanHistories(db, book, { tenants, cycle });
   const splits = await splitAll(histories, { tenants, cycle });
@@ -45,7 +47,7 @@ export async function gatherGroup(
     const own = usage.get(tenant.tenantId) ?? { usage: [], mark: "" };
     const ownLate = late(tenant.tenantId);
     const split = splits.get(tenant.tenantId) ?? [];
-    const inputs = () => buildInputs(db, book, { tenant, cycle, split, own, late: ownLate });
+    const inputs = () => buildInputs(db, book, { tenant, cycle, nowMs, split, own, late: ownLate });
     return { tenant, inputs, lateRows: ownLate.rows, usageMark: own.mark };
   });
 }
@@ -53,7 +55,7 @@ export async function gatherGroup(
 /** The parts of each tenant's cycle, or why they cannot be said: the others go on. */
 async function splitAll(
   histories: PlanHistories,
-  { tenants, cycle }: Group,
+  { tenants, cycle }: Omit<Group, "nowMs">,
 ): Promise<Map<string, CyclePart[] | TenantCloseError>> {
   const splits = new Map<string, CyclePart[] | TenantCloseError>();
   for (const tenant of tenants) {
@@ -82,9 +84,9 @@ const refuseTenant = (tenant: BillableTenant): GatheredTenant => ({
 export async function gatherTenant(
   db: Database,
   book: PlanBook,
-  { tenant, cycle }: { tenant: BillableTenant; cycle: Cycle },
+  { tenant, ...at }: { tenant: BillableTenant; cycle: Cycle; nowMs: number },
 ): Promise<TenantCloseInputs> {
-  const [gathered] = (await gatherGroup(db, book, { tenants: [tenant], cycle })) ?? [];
+  const [gathered] = (await gatherGroup(db, book, { tenants: [tenant], ...at })) ?? [];
   if (gathered === undefined) throw new TenantCloseError("too_many_meters", tenant.tenantId);
   return gathered.inputs();
 }
@@ -95,12 +97,13 @@ async function buildInputs(
   of: {
     tenant: BillableTenant;
     cycle: Cycle;
+    nowMs: number;
     split: CyclePart[] | TenantCloseError;
     own: TenantUsage;
     late: TenantLate;
   },
 ): Promise<TenantCloseInputs> {
-  const { tenant, cycle, split, own, late } = of;
+  const { tenant, cycle, nowMs, split, own, late } = of;
   if (split instanceof Error) throw split;
   const { tenantId, stripeCustomerId } = tenant;
   const names = nameParts(cycle, startHours(split));
@@ -108,6 +111,8 @@ async function buildInputs(
   for (const [index, { planId, version }] of split.entries()) {
     parts.push({ part: names[index], plan: await book.version(planId, version), usage: own.usage[index] ?? [] });
   }
+  // A preview inside the month asks for what will be in force when the month can be closed.
+  const live = await findLivePlan(book, tenant, Math.max(nowMs, cycleBounds(cycle).endMs));
   const meters = await book.meters();
-  return { tenantId, stripeCustomerId, cycle, parts, meters, ...(await buildLate(db, book, { tenant, late })) };
+  return { tenantId, stripeCustomerId, live, cycle, parts, meters, ...(await buildLate(db, book, { tenant, late })) };
 }

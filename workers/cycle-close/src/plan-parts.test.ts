@@ -86,7 +86,7 @@ test("every meter event of a customer and meter has a minute of its own, late us
       return { meterKey: "api", correctedCycle, part, qty: UNIT, events: 1n, digest: "l" };
     }),
   );
-  const { charges } = planTenantClose({ ...closeInputs(planVersion([meter])), parts, late, earlierParts });
+  const { charges } = planTenantClose({ ...closeInputs(plan ?? planVersion([])), parts, late, earlierParts });
   const minutes = charges.map(({ payload }) => ("timestamp" in payload ? Math.floor(payload.timestamp / 60) : 0));
   expect(charges).toHaveLength(4 + 130 * 20);
   expect(new Set(minutes).size).toBe(minutes.length);

@@ -1,6 +1,14 @@
 import type { Price } from "@prego/core/pricing";
 import type { CloseLine } from "./plan/close-line.ts";
-import type { MeterUsage, PartInputs, PlanMeter, PlanVersion, StoredLine, TenantCloseInputs } from "./plan/inputs.ts";
+import type {
+  LivePlan,
+  MeterUsage,
+  PartInputs,
+  PlanMeter,
+  PlanVersion,
+  StoredLine,
+  TenantCloseInputs,
+} from "./plan/inputs.ts";
 
 export const UNIT = 1_000_000n;
 
@@ -44,6 +52,7 @@ export function closeInputs(
   return {
     tenantId: "t1",
     stripeCustomerId: "cus_1",
+    live: liveOn(plan),
     cycle: "2026-11",
     parts: [wholeCycle(plan, used)],
     meters: new Map(keys.map((key) => [key, { aggregation: "sum", unit: "request" }])),
@@ -53,6 +62,15 @@ export function closeInputs(
     ...change,
   };
 }
+
+/** A subscription that has had the plan for ever, and the plan's version of today. */
+export const liveOn = ({ planId, billingMode, meters }: PlanVersion): LivePlan => ({
+  planId,
+  sinceMs: null,
+  eventNames: new Map(
+    billingMode === "meter_event" ? meters.map((meter) => [meter.meterKey, meter.stripeEventName]) : [],
+  ),
+});
 
 export const wholeCycle = (plan: PlanVersion, used: MeterUsage[] = []): PartInputs => ({
   part: undefined,

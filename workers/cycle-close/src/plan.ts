@@ -1,4 +1,5 @@
 import { planBaseLines } from "./plan/base-lines.ts";
+import { settleChargeMode } from "./plan/charge-mode.ts";
 import { type Charge, planCharge } from "./plan/charges.ts";
 import type { CloseLine } from "./plan/close-line.ts";
 import type { TenantCloseInputs } from "./plan/inputs.ts";
@@ -18,7 +19,7 @@ export interface TenantClosePlan {
  * @throws TenantCloseError when it cannot be said.
  */
 export function planTenantClose(inputs: TenantCloseInputs): TenantClosePlan {
-  const lines = [...planBaseLines(inputs), ...planLateLines(inputs)];
+  const lines = [...planBaseLines(inputs), ...planLateLines(inputs)].map((line) => settleChargeMode(line, inputs));
   const charges = lines.flatMap((line) => planCharge(line, inputs.stripeCustomerId) ?? []);
   return { tenantId: inputs.tenantId, cycle: inputs.cycle, lines, charges };
 }

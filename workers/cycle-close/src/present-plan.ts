@@ -1,8 +1,9 @@
 import { formatAmount } from "@prego/core/money";
 import type { Cycle } from "@prego/core/period";
 import { formatQuantity } from "@prego/core/quantity";
+import { chargeModeOf } from "./plan/charge-mode.ts";
 import type { CloseLine } from "./plan/close-line.ts";
-import type { LineSnapshot } from "./plan/snapshot.ts";
+import type { AmountReason, LineSnapshot } from "./plan/snapshot.ts";
 import type { IdentifiedCharge } from "./store/outbox.ts";
 
 /** A line on the wire; quantities and amounts are decimal text, because JSON numbers lose digits. */
@@ -19,6 +20,10 @@ export interface LineView {
   currency: string;
   /** The same for people, such as `12.34 eur`. */
   amount: string;
+  /** How its charge goes, whatever the plan says; null when the meter has no price. */
+  charge_mode: LineSnapshot["billing_mode"] | null;
+  /** Why it does not go as the plan says; null when it does. */
+  charge_mode_reason: AmountReason | null;
   plan_snapshot: LineSnapshot;
   rollup_digest: string;
 }
@@ -46,6 +51,8 @@ export const presentLine = (line: CloseLine): LineView => ({
   amount_minor: line.amountMinor.toString(),
   currency: line.currency,
   amount: formatAmount(line.amountMinor, line.currency),
+  charge_mode: line.snapshot.price === null ? null : chargeModeOf(line.snapshot),
+  charge_mode_reason: line.snapshot.amount_reason ?? null,
   plan_snapshot: line.snapshot,
   rollup_digest: line.digest,
 });

@@ -33,7 +33,7 @@ export async function findLines(
   const tenant = await findTenant(deps.db, tenantId);
   if (tenant === undefined || cycle > cycleOf(deps.now())) throw new ProblemError("not_found");
   try {
-    const inputs = await gatherTenant(deps.db, createPlanBook(deps.db), { tenant, cycle });
+    const inputs = await gatherTenant(deps.db, createPlanBook(deps.db), { tenant, cycle, nowMs: deps.now() });
     const plan = planTenantClose(inputs);
     const charges = (await identifyCharges(plan)).map((charge) => ({ ...presentCharge(charge), status: "planned" }));
     return { state: "open", lines: plan.lines, charges };

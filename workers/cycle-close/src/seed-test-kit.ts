@@ -29,6 +29,7 @@ export async function restoreRows(kept: readonly string[]): Promise<void> {
     "job_runs",
     "job_leases",
     "stripe_events",
+    "stripe_subscriptions",
   ];
   await database.batch(
     [
@@ -121,13 +122,22 @@ export async function seedPlan(
 
 export async function seedTenant(
   tenantId: string,
-  tenant: { plan?: string; customer?: string | null; status?: string; createdAt?: string; traceId?: string } = {},
+  tenant: {
+    plan?: string;
+    customer?: string | null;
+    status?: string;
+    /** Stripe's word for it, null for none. */
+    subscription?: string | null;
+    createdAt?: string;
+    traceId?: string;
+  } = {},
 ): Promise<void> {
   const at = tenant.createdAt ?? "2026-11-05T00:00:00.000Z";
   const customer = tenant.customer === undefined ? `cus_${tenantId}` : tenant.customer;
   await execute(
     `INSERT INTO tenants_master (tenant_id, slug, short_id, type, plan_id, status, status_changed_at, region,
-      stripe_customer_id, trace_id, created_at, updated_at) VALUES (?, ?, ?, 'standard', ?, ?, ?, 'eu', ?, ?, ?, ?)`,
+      stripe_customer_id, stripe_subscription_id, subscription_status, trace_id, created_at, updated_at)
+      VALUES (?, ?, ?, 'standard', ?, ?, ?, 'eu', ?, ?, ?, ?, ?, ?)`,
     tenantId,
     `slug-${tenantId}`,
     `short-${tenantId}`,
@@ -135,6 +145,8 @@ export async function seedTenant(
     tenant.status ?? "Active",
     at,
     customer,
+    tenant.subscription === null ? null : `sub_${tenantId}`,
+    tenant.subscription === undefined ? "active" : tenant.subscription,
     tenant.traceId ?? null,
     at,
     at,

@@ -241,14 +241,26 @@ describe("sending", () => {
     expect(await health.json()).toMatchObject({ notes: ["1 charges without a live subscription"] });
   });
 
-  test("counts meter events that came after the end of the subscription, and not those before", async () => {
+  test("counts meter events of subscriptions that ended between close and send, also when the end is known late", async () => {
     const world = createWorld();
-    await seedFleet(3, "meter_event");
+    await seedFleet(4, "meter_event");
+    const { STRIPE_SECRET_KEY: _key, ...keyless } = env;
+    await runClose(createDeps(keyless, world.runtime), jobRun(world));
     const end =
       "UPDATE tenants_master SET subscription_status = 'canceled', pending_deletion_at = ? WHERE tenant_id = ?";
-    await execute(end, "2026-10-20T00:00:00.000Z", "t0");
-    await execute(end, "2026-12-20T00:00:00.000Z", "t1");
-    expect(await close(world)).toMatchObject({ without_subscription: 1, outbox: { sent: 3 } });
+    await execute(end, "2026-12-01T00:45:00.000Z", "t0");
+    await execute(end, "2026-12-02T00:00:00.000Z", "t1");
+    await execute(end, "2026-12-02T00:00:00.000Z", "t2");
+    await execute(
+      "INSERT INTO stripe_subscriptions VALUES ('sub_t2', 'cus_t2', 't2', 'canceled', NULL, NULL, CAST(? AS INTEGER), '')",
+      Date.parse("2026-12-01T00:45:00Z") / 1_000,
+    );
+    expect(await runClose(createDeps(keyless, world.runtime), jobRun(world))).toMatchObject({
+      without_subscription: 3,
+    });
+    world.clock.nowMs += 10 * MINUTE_MS;
+    expect(await close(world)).toMatchObject({ without_subscription: 2, outbox: { sent: 4 } });
+    expect(world.stripe.events).toHaveLength(4);
   });
 
   test("finds its own invoice item among hundreds of others", async () => {

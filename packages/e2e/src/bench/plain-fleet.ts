@@ -46,9 +46,9 @@ export async function storePlainFleet({ database, emulator }: CloseBench, fleet:
   const numbers = `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < CAST(?1 AS INTEGER))`;
   await run(
     `INSERT INTO tenants_master (tenant_id, slug, short_id, type, plan_id, status, status_changed_at, region,
-      stripe_customer_id, created_at, updated_at)
+      stripe_customer_id, stripe_subscription_id, subscription_status, created_at, updated_at)
     ${numbers} SELECT printf('ten_%06d', i), 's' || i, 's' || i, 'standard', iif(i % 2 = 0, 'invoice_item', 'meter_event'), 'Active',
-      ?2, 'eu', printf('cus_%06d', i), ?2, ?2 FROM n`,
+      ?2, 'eu', printf('cus_%06d', i), printf('sub_%06d', i), 'active', ?2, ?2 FROM n`,
     fleet.tenants,
     CREATED_AT,
   );

@@ -1,6 +1,7 @@
 import { canonicalJson } from "@prego/core/audit";
 import { cycleBounds } from "@prego/core/period";
 import { formatQuantity } from "@prego/core/quantity";
+import { expectCharges, type PrintedCharge, textOfCharge } from "./expected-charges.ts";
 import type { Fleet, FleetTenant } from "./fleet.ts";
 import { expectLateLines, type ExpectedLine, expectLines } from "./oracle.ts";
 import { type FleetStorage, storeEvents, storeTenants } from "./store-fleet.ts";
@@ -22,7 +23,7 @@ const STORED_MEMBERS = [
 /** What is read of `GET /cycle-close/preview`. */
 interface PrintedPreview {
   lines: PrintedLine[];
-  charges: unknown[];
+  charges: PrintedCharge[];
 }
 
 /** What is read of `POST /cycle-close?dry_run=1`, which prints the first tenants only. */
@@ -115,7 +116,7 @@ interface CloseComparison {
 
 async function compareClose(
   host: FleetHost,
-  { tenants }: Fleet,
+  { tenants, cycles }: Fleet,
   { seen, routesEvery, cycle, expect }: CloseComparison,
 ): Promise<void> {
   const { endMs } = cycleBounds(cycle);
@@ -148,8 +149,9 @@ async function compareClose(
       if (printed === undefined) continue;
       seen.printed += 1;
       if (textOf(printed.lines) !== textOf(lines)) differ(tenant.tenantId, `${name} and close`);
-      const charges = countCharges(tenant, expected);
-      if (printed.charges.length !== charges) differ(tenant.tenantId, `oracle and ${name}'s charges`);
+      const owed = expectCharges(tenant, expected, { cycles, cycle }).toSorted();
+      const charges = printed.charges.map(textOfCharge).toSorted();
+      if (owed.join("\n") !== charges.join("\n")) differ(tenant.tenantId, `oracle and ${name}'s charges`);
     }
   }
   const recomputedAt = performance.now();
@@ -195,6 +197,3 @@ const printExpected = (line: ExpectedLine) => [
   formatQuantity(line.overage),
   line.amountMinor.toString(),
 ];
-
-const countCharges = ({ plan }: FleetTenant, lines: readonly ExpectedLine[]): number =>
-  lines.filter((line) => (plan.mode === "meter_event" ? line.units : line.amountMinor) !== 0n).length;

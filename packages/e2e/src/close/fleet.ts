@@ -10,10 +10,14 @@ export interface FleetEvent {
   atMs: number;
 }
 
+/** Of a tenant: one that runs, one that has ended, one of another plan by the time of the closes, one that began in the second cycle. */
+const SUBSCRIPTIONS = ["running", "running", "back", "ended", "moved"] as const;
+
 /** A tenant with what it uses in two cycles, and what of the first one is stored only after its close. */
 export interface FleetTenant {
   tenantId: string;
   plan: FleetPlan;
+  subscription: (typeof SUBSCRIPTIONS)[number];
   first: readonly FleetEvent[];
   second: readonly FleetEvent[];
   late: readonly FleetEvent[];
@@ -45,6 +49,7 @@ export function drawFleet(seed: number, count: number, cycles: Fleet["cycles"]):
     return {
       tenantId: `ten_${String(index).padStart(6, "0")}`,
       plan,
+      subscription: SUBSCRIPTIONS[index % SUBSCRIPTIONS.length] ?? "running",
       first: drawEvents(draw, plan, { cycle: cycles.first, hours: 1 + draw(3) }),
       second: drawEvents(draw, plan, { cycle: cycles.second, hours: draw(5) }),
       late: isLate ? drawEvents(draw, plan, { cycle: cycles.first, hours: 1 + draw(2) }) : [],

@@ -1,5 +1,5 @@
 import { sha256Hex } from "@prego/core/auth";
-import { hourOf } from "@prego/core/period";
+import { cycleBounds, formatInstant, hourOf } from "@prego/core/period";
 import { usageObjectKey } from "@prego/core/usage-object";
 import { formatUsageLine } from "@prego/core/usage-event";
 import { describeEvent, type Fleet, type FleetEvent } from "./fleet.ts";
@@ -61,20 +61,55 @@ export async function storeTenants({ database }: FleetStorage, { plans, tenants,
   );
   await insertRows(database, "plan_meters", planMeters);
   const createdAt = `${cycles.first}-01T00:00:00.000Z`;
-  const tenantRows = tenants.map(({ tenantId, plan }) => ({
+  const tenantRows = tenants.map(({ tenantId, plan, subscription }) => ({
     tenant_id: tenantId,
     slug: tenantId,
     short_id: tenantId,
     type: "standard",
-    plan_id: plan.planId,
+    plan_id: subscription === "moved" ? otherPlan(plans, plan.planId) : plan.planId,
     status: "Active",
     status_changed_at: createdAt,
     region: "eu",
     stripe_customer_id: `cus_${tenantId}`,
+    stripe_subscription_id: `sub_${tenantId}`,
+    subscription_status: subscription === "ended" ? "canceled" : "active",
     created_at: createdAt,
     updated_at: createdAt,
   }));
   await insertRows(database, "tenants_master", tenantRows);
+  await storeHistories(database, { plans, tenants, cycles });
+}
+
+const otherPlan = (plans: Fleet["plans"], planId: string): string =>
+  plans.find((plan) => plan.planId !== planId)?.planId ?? planId;
+
+/** What the plans of tenants were, and the subscriptions that they had before. */
+async function storeHistories(database: D1Database, { plans, tenants, cycles }: Fleet): Promise<void> {
+  const { startMs, endMs } = cycleBounds(cycles.second);
+  const statement = (tenantId: string, planId: string, effectiveFrom: string) => ({
+    tenant_id: tenantId,
+    effective_from: effectiveFrom,
+    ordinal: 0,
+    plan_id: planId,
+    source: "evt_fleet",
+    recorded_at: effectiveFrom,
+  });
+  const statements = tenants.flatMap(({ tenantId, plan: { planId }, subscription }) => [
+    statement(tenantId, planId, PLANNED_AT),
+    ...(subscription === "moved" ? [statement(tenantId, otherPlan(plans, planId), formatInstant(endMs + 1))] : []),
+    ...(subscription === "back" ? [statement(tenantId, planId, formatInstant(startMs + 2))] : []),
+  ]);
+  await insertRows(database, "tenant_plans", statements);
+  const ended = tenants.filter(({ subscription }) => subscription === "back");
+  const subscriptions = ended.map(({ tenantId }) => ({
+    subscription_id: `sub_before_${tenantId}`,
+    customer_id: `cus_${tenantId}`,
+    tenant_id: tenantId,
+    status: "canceled",
+    state_as_of: startMs / 1_000,
+    updated_at: formatInstant(startMs),
+  }));
+  await insertRows(database, "stripe_subscriptions", subscriptions);
 }
 
 /** Stores events as usage-writer does: an object for each tenant and hour, and its row, which waits for the aggregator. */

@@ -23,7 +23,7 @@ export interface CloseLine {
 
 /** What a plan says about one meter, whether it prices it or not. */
 export interface MeterTerms {
-  snapshot: Omit<LineSnapshot, "events" | "parts" | "meter_units" | "corrects" | "level_micros">;
+  snapshot: Omit<LineSnapshot, "events" | "parts" | "meter_units" | "corrects" | "level_micros" | "amount_reason">;
   currency: string;
 }
 

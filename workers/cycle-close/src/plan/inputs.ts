@@ -76,10 +76,21 @@ export interface PartInputs {
   usage: readonly MeterUsage[];
 }
 
+/** What Stripe prices meter events by: the tenant's live subscription, as our tables know it. */
+export interface LivePlan {
+  planId: string;
+  /** From when on this subscription is known to have had this plan without a break; null when nothing says otherwise. */
+  sinceMs: number | null;
+  /** By meter, what the version in force sends to billing meters; empty when it sends nothing there. */
+  eventNames: ReadonlyMap<string, string | null>;
+}
+
 /** Everything that decides what one tenant owes for one cycle. */
 export interface TenantCloseInputs {
   tenantId: string;
   stripeCustomerId: string | null;
+  /** Null when Stripe makes no invoices of a subscription. */
+  live: LivePlan | null;
   cycle: Cycle;
   /** At least one, by time; together they are the cycle. */
   parts: readonly PartInputs[];

@@ -47,7 +47,7 @@ function readStates(inputs: TenantCloseInputs, { correctedCycle, part }: LateUsa
 
 function termsOfStored({ snapshot, currency }: StoredLine): MeterTerms {
   const { events: _events, parts: _parts, meter_units: _units, corrects: _corrects, ...rest } = snapshot;
-  const { level_micros: _level, ...terms } = rest;
+  const { level_micros: _level, amount_reason: _reason, ...terms } = rest;
   return { currency, snapshot: terms };
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { AmountReason } from "./snapshot.ts";
 
 /** Grows with every new idempotency key; a new one is made only after a look-up found nothing. */
 const keyEpoch = z.int().min(0);
@@ -29,6 +30,8 @@ export const InvoiceItemPayload = z.strictObject({
   description: z.string(),
   period_start: z.int(),
   period_end: z.int(),
+  /** Why it is not a meter event, as the plan says. */
+  amount_reason: AmountReason.exactOptional(),
   resends,
   look_up_first: lookUpFirst,
 });

@@ -4,11 +4,27 @@ import { z } from "zod";
 
 const Micros = z.string().regex(/^-?[0-9]{1,30}$/);
 
+/**
+ * Why Stripe cannot price a line of a plan in mode `meter_event`, so that its charge is an amount that we priced: no subscription
+ * that Stripe invoices; another plan by now; plan or subscription are younger than the event would be; the plan's version of now
+ * does not send this meter there; what the line corrects was an amount.
+ */
+export const AmountReason = z.enum([
+  "no_live_subscription",
+  "plan_left",
+  "subscribed_later",
+  "meter_not_in_live_plan",
+  "corrects_an_amount",
+]);
+/** See the schema. */
+export type AmountReason = z.infer<typeof AmountReason>;
+
 /** What was applied to a line, stored with it: enough to price it again, and to price late usage on top of it. */
 export const LineSnapshot = z.strictObject({
   version: z.literal(1),
   plan_id: z.string(),
   plan_version: z.int(),
+  /** As the plan says; a line with `amount_reason` does not follow it. */
   billing_mode: z.enum(["meter_event", "invoice_item"]),
   aggregation: z.enum(["sum", "count", "max", "last", "unique"]),
   unit: z.string().nullable(),
@@ -22,7 +38,7 @@ export const LineSnapshot = z.strictObject({
   stripe_event_name: z.string().nullable(),
   /** The terms of the amount, exact; they show how one rounding at the end made it. */
   parts: z.array(z.record(z.string(), z.string())),
-  /** What is sent to a billing meter: whole units, rounded half up once from the exact overage. */
+  /** What is sent to a billing meter: whole units, rounded half up once from the exact overage; null when nothing goes there. */
   meter_units: z.strictObject({ sent: Micros, overage: z.string() }).nullable(),
   /** Late usage: the totals of the corrected cycle before and after, in micro-units. */
   corrects: z
@@ -41,6 +57,8 @@ export const LineSnapshot = z.strictObject({
   part: z.strictObject({ from: z.string(), to: z.string(), starts: z.array(z.string()) }).exactOptional(),
   /** Largest or last value of the part, of which the quantity is the share by hours; absent where hours add up. */
   level_micros: Micros.exactOptional(),
+  /** Absent when the charge goes as the plan says. */
+  amount_reason: AmountReason.exactOptional(),
 });
 /** See the schema. */
 export type LineSnapshot = z.infer<typeof LineSnapshot>;

@@ -1,4 +1,4 @@
-import type { Database } from "@prego/core/store";
+import { type Database, endedCharges, isInvoiced, recentCycles } from "@prego/core/store";
 import { type SQL, sql } from "drizzle-orm";
 import { ATTEMPTS_UNNOTICED_MAX } from "../limits.ts";
 
@@ -14,16 +14,13 @@ export interface CloseHealth {
   quarantined: number;
 }
 
-/** The cycles that are looked after; older ones were a person's before. */
-export const recentCycles: SQL = sql`SELECT cycle FROM cycle_runs ORDER BY cycle DESC LIMIT 3`;
-
 // The word stands in the text, not in a parameter: only then does SQLite use the partial index.
 const stuckRows: SQL = sql`(SELECT count(*) FROM stripe_usage_outbox
   WHERE status = 'pending' AND attempts > CAST(${ATTEMPTS_UNNOTICED_MAX} AS INTEGER))`;
 
-/** Charges of tenants whose subscription has ended, from the tenants on (CROSS keeps the order); the words are the index's. */
-export const endedCharges: SQL = sql`tenants_master t CROSS JOIN stripe_usage_outbox o ON o.tenant_id = t.tenant_id
-  WHERE t.subscription_status IN ('canceled', 'incomplete_expired') AND t.status NOT IN ('Purging', 'Purged')`;
+/** When the subscription of `t` ended: by Stripe's clock if its end is known from there, for the news of it may be late. */
+const subscriptionEnd: SQL = sql`min(t.pending_deletion_at, coalesce((SELECT strftime('%Y-%m-%dT%H:%M:%fZ', s.state_as_of, 'unixepoch')
+  FROM stripe_subscriptions s WHERE s.subscription_id = t.stripe_subscription_id), t.pending_deletion_at))`;
 
 /** Reads them by index: `/health` is public and asked often. */
 export async function readHealth(db: Database): Promise<CloseHealth> {
@@ -47,15 +44,15 @@ export const countStuckRows = (db: Database): Promise<number> => readCount(db, s
 
 /**
  * Charges of the newest cycles that no invoice of their subscription will take up, because it has ended: invoice items without an
- * invoice of their own, and meter events that came after the end.
+ * invoice of their own, and meter events that were planned before the end and are sent after it.
  */
 export const countWithoutSubscription = (db: Database): Promise<number> =>
   readCount(
     db,
     sql`(SELECT count(*) FROM ${endedCharges}
       AND o.status IN ('pending', 'sent') AND o.cycle IN (${recentCycles})
-      AND (o.mode = 'invoice_item' OR o.created_at >= t.pending_deletion_at) AND NOT EXISTS (SELECT 1 FROM stripe_invoice_outbox i WHERE i.tenant_id = t.tenant_id AND i.cycle = o.cycle
-        AND i.currency = o.payload_json ->> '$.currency' AND i.status IN ('sent', 'nothing_pending') AND i.created_at >= o.updated_at))`,
+      AND (o.mode = 'invoice_item' OR o.status = 'pending' OR o.updated_at >= ${subscriptionEnd})
+      AND NOT ${isInvoiced(sql`i.status IN ('sent', 'nothing_pending')`)})`,
   );
 
 async function readCount(db: Database, count: SQL): Promise<number> {

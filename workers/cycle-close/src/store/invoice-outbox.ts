@@ -1,10 +1,18 @@
 import { isConstraintFailure, isGuardFailure } from "@prego/core/d1-error";
 import { type Cycle, formatInstant, parseInstant } from "@prego/core/period";
-import { appendAudit, appendTrace, commit, type Database, requireChanged, type Statement } from "@prego/core/store";
+import {
+  appendAudit,
+  appendTrace,
+  commit,
+  type Database,
+  endedCharges,
+  recentCycles,
+  requireChanged,
+  type Statement,
+} from "@prego/core/store";
 import { sql } from "drizzle-orm";
 import { ITEMS_PER_INVOICE_MAX } from "../limits.ts";
 import { InvoicePayload } from "../plan/invoice-payload.ts";
-import { endedCharges, recentCycles } from "./health.ts";
 import type { OutboxRecord } from "./outbox.ts";
 
 /** Charges that were sent as invoice items of a customer whose subscription has ended. */

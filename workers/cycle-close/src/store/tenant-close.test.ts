@@ -21,9 +21,9 @@ const deps = createDeps(env, createWorld().runtime);
 
 async function planCommits(...tenantIds: string[]): Promise<TenantCommit[]> {
   const tenants = tenantIds.map((tenantId) => {
-    return { tenantId, planId: "basic", stripeCustomerId: `cus_${tenantId}`, traceId: null, hasLate: true };
+    return { tenantId, planId: "basic", stripeCustomerId: `cus_${tenantId}`, traceId: null, live: null, hasLate: true };
   });
-  const gathered = await gatherGroup(deps.db, createPlanBook(deps.db), { tenants, cycle: CYCLE });
+  const gathered = await gatherGroup(deps.db, createPlanBook(deps.db), { tenants, cycle: CYCLE, nowMs: deps.now() });
   const closing = { actor: "cron:cycle-close", cycle: CYCLE, cycleTraceId: null };
   return Promise.all((gathered ?? []).map((one) => planCommit(deps, closing, one)));
 }

@@ -1,3 +1,4 @@
+import { parseInstant } from "@prego/core/period";
 import type { Database } from "@prego/core/store";
 import { sql } from "drizzle-orm";
 import { type CycleRun, isMissing } from "./cycle-runs.ts";
@@ -10,17 +11,41 @@ export interface BillableTenant {
   planId: string;
   stripeCustomerId: string | null;
   traceId: string | null;
+  /** The subscription that Stripe makes invoices of; null when there is none. */
+  live: { sinceMs: number | null } | null;
   /** Whether late usage of closed cycles waits to be billed. */
   hasLate: boolean;
 }
 
-type TenantRow = Omit<BillableTenant, "hasLate"> & { late: number };
+type TenantRow = Omit<BillableTenant, "hasLate" | "live"> & {
+  late: number;
+  isLive: number;
+  isNewer: number;
+  since: string | null;
+};
 
 const hasLateRows = sql<number>`EXISTS (SELECT 1 FROM usage_adjustments a INDEXED BY usage_adjustments_unbilled
   WHERE a.tenant_id = t.tenant_id AND a.billed_cycle IS NULL) AS late`;
 
+/** Stripe makes no invoices of a subscription that has ended or is paused. */
+const isLive = sql`t.stripe_subscription_id IS NOT NULL
+  AND coalesce(t.subscription_status, '') NOT IN ('canceled', 'incomplete_expired', 'paused')`;
+
+/** The last statement that the tenant had another plan, and the end of its subscriptions before this one. */
+const leftPlanAt = sql`(SELECT max(p.effective_from || printf('%09d', p.ordinal)) FROM tenant_plans p
+  WHERE p.tenant_id = t.tenant_id AND p.plan_id <> t.plan_id)`;
+const endedAt = sql`(SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(s.state_as_of), 'unixepoch') FROM stripe_subscriptions s
+  WHERE s.tenant_id = t.tenant_id AND s.subscription_id <> t.stripe_subscription_id
+    AND s.status IN ('canceled', 'incomplete_expired'))`;
+
+/** Only Stripe's events say since when a subscription has its plan: the first one after whatever was before it. */
+const liveColumns = sql`${isLive} AS isLive, coalesce(${leftPlanAt}, ${endedAt}) IS NOT NULL AS isNewer,
+  (SELECT min(p.effective_from) FROM tenant_plans p WHERE p.tenant_id = t.tenant_id AND p.plan_id = t.plan_id
+    AND p.effective_from || printf('%09d', p.ordinal) > coalesce(${leftPlanAt}, '')
+    AND p.effective_from > coalesce(${endedAt}, '')) AS since`;
+
 const COLUMNS = sql`t.tenant_id AS tenantId, t.plan_id AS planId, t.stripe_customer_id AS stripeCustomerId,
-  t.trace_id AS traceId, ${hasLateRows}`;
+  t.trace_id AS traceId, ${liveColumns}, ${hasLateRows}`;
 
 /** Tenants that a run has not closed, in order, after a cursor. */
 export async function listMissingTenants(
@@ -42,7 +67,15 @@ export async function findTenant(db: Database, tenantId: string): Promise<Billab
   return row === undefined ? undefined : readTenant(row);
 }
 
-const readTenant = ({ late, ...tenant }: TenantRow): BillableTenant => ({ ...tenant, hasLate: late === 1 });
+const readTenant = ({ late, isLive: live, isNewer, since, ...tenant }: TenantRow): BillableTenant => ({
+  ...tenant,
+  live: live === 0 ? null : { sinceMs: isNewer === 0 ? null : readSince(since) },
+  hasLate: late === 1,
+});
+
+/** Younger than any event, as long as nothing says since when. */
+const readSince = (since: string | null): number =>
+  (since === null ? undefined : parseInstant(since)) ?? Number.POSITIVE_INFINITY;
 
 /** Those of some tenants' own closes that are still under way. */
 export function listOpenCloses(db: Database, closes: readonly TenantCycle[]): Promise<TenantCycle[]> {

@@ -1,4 +1,5 @@
 import { formatInstant } from "@prego/core/period";
+import { endedCharges, isInvoiced, recentCycles } from "@prego/core/store";
 import { sql } from "drizzle-orm";
 import { INVOICE_DRAFT_MS } from "../limits.ts";
 import { type PurgeStorage, read } from "./storage.ts";
@@ -24,12 +25,8 @@ export async function findUnbilled(
     storage,
     sql`SELECT EXISTS (SELECT 1 FROM stripe_usage_outbox WHERE tenant_id = ${tenantId} AND status = 'pending')
         OR EXISTS (SELECT 1 FROM stripe_invoice_outbox WHERE tenant_id = ${tenantId} AND status = 'pending') AS charges,
-      EXISTS (SELECT 1 FROM tenants_master t CROSS JOIN stripe_usage_outbox o ON o.tenant_id = t.tenant_id
-        WHERE t.tenant_id = ${tenantId} AND t.subscription_status IN ('canceled', 'incomplete_expired')
-          AND o.mode = 'invoice_item' AND o.status = 'sent'
-          AND o.cycle IN (SELECT cycle FROM cycle_runs ORDER BY cycle DESC LIMIT 3)
-          AND NOT EXISTS (SELECT 1 FROM stripe_invoice_outbox i WHERE i.tenant_id = o.tenant_id AND i.cycle = o.cycle
-            AND i.currency = o.payload_json ->> '$.currency' AND i.created_at >= o.updated_at)) AS uninvoiced,
+      EXISTS (SELECT 1 FROM ${endedCharges} AND t.tenant_id = ${tenantId} AND o.mode = 'invoice_item' AND o.status = 'sent'
+        AND o.cycle IN (${recentCycles}) AND NOT ${isInvoiced()}) AS uninvoiced,
       EXISTS (SELECT 1 FROM stripe_invoice_outbox WHERE tenant_id = ${tenantId}
         AND status IN ('sent', 'nothing_pending') AND updated_at > ${draftsSince}) AS drafts,
       EXISTS (SELECT 1 FROM usage_objects WHERE tenant_id = ${tenantId} AND status = 'pending') AS arriving,
