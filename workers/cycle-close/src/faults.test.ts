@@ -1,13 +1,23 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { close, createWorld, CYCLE, DAY_MS, HOUR_MS, outbox, totals, type World } from "./cycle-close-test-kit.ts";
-import { keepRows, resetDatabase, restoreRows, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
+import {
+  keepRows,
+  resetDatabase,
+  restoreRows,
+  rows,
+  seedPlan,
+  seedPlanChange,
+  seedRollup,
+  seedTenant,
+} from "./seed-test-kit.ts";
 import { createFaultyDeps, FAULT_MODES, type FaultMode } from "./fault-test-kit.ts";
 
+const flat = (unitAmount: string) => ({ model: "flat", unitAmount });
 const UNIT = 1_000_000n;
 const CALLS_MAX = 200;
 
 /** Tables with the rows that every point begins with. */
-const KEPT = ["meters", "plans", "plan_meters", "tenants_master", "usage_rollups"];
+const KEPT = ["meters", "plans", "plan_meters", "tenants_master", "tenant_plans", "usage_rollups"];
 
 beforeAll(async () => {
   await resetDatabase();
@@ -15,9 +25,19 @@ beforeAll(async () => {
   await seedPlan("basic", { meters });
   await seedPlan("metered", { mode: "meter_event", meters });
   await seedTenant("item");
+  await seedTenant("left", { plan: "metered", subscription: "canceled" });
   await seedTenant("meter", { plan: "metered" });
+  await seedPlan("dearer", {
+    mode: "meter_event",
+    meters: { api_requests: { price: flat("4"), eventName: "api_calls" } },
+  });
+  await seedTenant("moved", { plan: "dearer" });
+  await seedPlanChange("moved", "metered", "2026-10-01T00:00:00.000Z");
+  await seedPlanChange("moved", "dearer", "2026-12-01T00:10:00.000Z");
   await seedRollup("item", "api_requests", { qty: 1_250n * UNIT });
+  await seedRollup("left", "api_requests", { qty: 1_030n * UNIT });
   await seedRollup("meter", "api_requests", { qty: 1_040n * UNIT });
+  await seedRollup("moved", "api_requests", { qty: 1_070n * UNIT });
   await keepRows(KEPT);
 });
 
@@ -41,15 +61,26 @@ async function checkWorld(world: World, point: string): Promise<void> {
   const bills = (await totals()).filter((line) => line.cycle === CYCLE);
   expect(bills, point).toMatchObject([
     { tenant_id: "item", overage: 250_000_000, amount_minor: 500 },
+    { tenant_id: "left", overage: 30_000_000, amount_minor: 60 },
     { tenant_id: "meter", overage: 40_000_000, amount_minor: 80 },
+    { tenant_id: "moved", overage: 70_000_000, amount_minor: 140 },
   ]);
-  const [item, meter, ...others] = await outbox();
+  const [item, left, meter, moved, ...others] = await outbox();
   expect(others, point).toEqual([]);
-  expect(item, point).toMatchObject({ tenant_id: "item", status: "sent" });
+  expect([item, left, moved], point).toMatchObject([
+    { tenant_id: "item", status: "sent" },
+    { tenant_id: "left", status: "sent" },
+    { tenant_id: "moved", status: "sent" },
+  ]);
+  expect(world.stripe.items.map((made) => `${made.customer} ${made.amount}`).toSorted(), point).toEqual([
+    "cus_item 500",
+    "cus_left 60",
+    "cus_moved 140",
+  ]);
   expect(
-    world.stripe.items.map((made) => made.amount),
+    world.stripe.invoices.map((made) => made.customer),
     point,
-  ).toEqual([500]);
+  ).toEqual(["cus_left"]);
   if (meter?.status === "rejected") {
     expect(meter.error, point).toMatch(/^timestamp_too_far_in_past/);
     expect(world.stripe.events, point).toEqual([]);
@@ -66,7 +97,7 @@ async function checkWorld(world: World, point: string): Promise<void> {
     "SELECT count(*) AS count FROM audit_logs WHERE action = 'cycle.closed' AND target = ?",
     `usage_cycle_totals/${CYCLE}`,
   );
-  expect(audit, point).toEqual([{ count: 2 }]);
+  expect(audit, point).toEqual([{ count: 4 }]);
   expect(world.stripe.overlap, point).toBe(1);
 }
 
