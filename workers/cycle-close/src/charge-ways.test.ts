@@ -106,6 +106,28 @@ describe("a move to another plan inside the month", () => {
     expect(held(world).toSorted()).toEqual(["cus_t1 event 20", "cus_t1 item 30 subscribed_later"]);
   });
 
+  test("and back within one second is no move", async () => {
+    await seedTenant("t1", { plan: "metered" });
+    for (const plan of ["metered", "second", "metered"]) await seedPlanChange("t1", plan, "2026-10-01T00:00:00.000Z");
+    const world = createWorld();
+    await close(world);
+    expect(held(world)).toEqual(["cus_t1 event 30"]);
+  });
+
+  test("in the second in which it was said to have the old one leaves no late event for a time without the plan", async () => {
+    await seedTenant("t1", { plan: "metered", createdAt: "2026-10-05T00:00:00.000Z" });
+    await seedPlanChange("t1", "metered", "2026-10-01T00:00:00.000Z");
+    const world = createWorld(Date.parse("2026-11-01T00:40:00Z"));
+    await close(world);
+    await seedPlanChange("t1", "metered", "2026-11-30T00:00:00.000Z");
+    await seedPlanChange("t1", "second", "2026-11-30T00:00:00.000Z");
+    await seedPlanChange("t1", "metered", "2026-12-01T00:10:00.000Z");
+    await seedLate("t1", "api", { corrected: "2026-10", ...lateKey("2026-10-05T00", "a"), qty: UNIT });
+    world.clock.nowMs = Date.parse("2026-12-01T00:40:00Z");
+    await close(world);
+    expect(held(world).toSorted()).toEqual(["cus_t1 item 3 subscribed_later", "cus_t1 item 90 subscribed_later"]);
+  });
+
   test("after the month and before its close bills the month by the plan that it had", async () => {
     await seedTenant("t1", { plan: "second" });
     await seedPlanChange("t1", "metered", "2026-10-01T00:00:00.000Z");
@@ -152,12 +174,22 @@ describe("a new version of the plan", () => {
     expect(held(world)).toEqual(["cus_t1 item 90 meter_not_in_live_plan"]);
   });
 
-  test("that comes into force after the close is not asked", async () => {
+  test("that comes into force after the close is not asked, one that does before a late close is", async () => {
     await seedTenant("t1", { plan: "metered" });
     await laterVersion("2026-12-02T00:00:00.000Z");
+    const late = createWorld(Date.parse("2026-12-02T05:00:00Z"));
+    expect(waysOf(await preview(late))).toEqual([["invoice_item", "meter_not_in_live_plan"]]);
     const world = createWorld();
     await close(world);
     expect(held(world)).toEqual(["cus_t1 event 30"]);
+  });
+
+  test("in the other mode makes amounts of what was used before it, whatever meters it still names", async () => {
+    await seedTenant("t1", { plan: "metered" });
+    await seedPlan("metered", { version: 2, effectiveFrom: "2026-12-01T00:00:00.000Z", meters: metered("3") });
+    const world = createWorld();
+    await close(world);
+    expect(held(world)).toEqual(["cus_t1 item 90 meter_not_in_live_plan"]);
   });
 });
 
@@ -198,6 +230,18 @@ describe("a metered plan without a subscription that Stripe invoices", () => {
   test("whose checkout is known and its state is not yet counts as running", async () => {
     await seedTenant("t1", { plan: "metered" });
     await execute("UPDATE tenants_master SET subscription_status = NULL");
+    const world = createWorld();
+    await close(world);
+    expect(held(world)).toEqual(["cus_t1 event 30"]);
+  });
+
+  test("that Stripe told of lately is no younger for it", async () => {
+    await seedTenant("t1", { plan: "metered" });
+    await seedPlanChange("t1", "metered", "2026-10-01T00:00:00.000Z");
+    await execute(
+      "INSERT INTO stripe_subscriptions VALUES ('sub_t1', 'cus_t1', 't1', 'active', NULL, NULL, CAST(? AS INTEGER), '')",
+      Date.parse("2026-12-01T00:20:00Z") / 1_000,
+    );
     const world = createWorld();
     await close(world);
     expect(held(world)).toEqual(["cus_t1 event 30"]);

@@ -202,6 +202,29 @@ describe("late usage of a closed cycle", () => {
       usage: [usage("api", 10n, { lastQty: 10n * UNIT })],
     });
     const stored = asStored(planTenantClose({ ...base, live: null }).lines);
-    expect(ways({ ...quiet, meters, stored, late: late("2026-10", UNIT), live: null })).toEqual([]);
+    const { lines, charges } = plan({ ...quiet, meters, stored, late: late("2026-10", UNIT), live: null });
+    expect(charges).toEqual([]);
+    expect(lines.at(-1)?.snapshot).toMatchObject({ note: "late_usage_not_priced" });
+    expect(lines.at(-1)?.snapshot).not.toHaveProperty("amount_reason");
+  });
+
+  test("is a meter event where only another meter, part or month of its was an amount", () => {
+    const [line] = october();
+    const [first, second] = nameParts("2026-10", ["2026-10-01T00", "2026-10-11T00"]);
+    if (line === undefined || first === undefined || second === undefined) throw new Error("no line");
+    const { snapshot } = line;
+    const reason = "plan_left" as const;
+    const stored = [
+      { ...line, snapshot: { ...snapshot, part: first } },
+      { ...line, snapshot: { ...snapshot, part: second, amount_reason: reason } },
+      { ...line, meterKey: "other", snapshot: { ...snapshot, part: first, amount_reason: reason } },
+      { ...line, correctedCycle: "2026-09", cycle: "2026-09", snapshot: { ...snapshot, amount_reason: reason } },
+    ];
+    const parts = [{ part: undefined, plan: metered, usage: [] }];
+    const used = late("2026-10", 4n * UNIT).flatMap((one) => [
+      { ...one, part: first },
+      { ...one, part: second },
+    ]);
+    expect(ways({ parts, stored, late: used })).toEqual(["meter_event 4", "invoice_item 12 corrects_an_amount"]);
   });
 });

@@ -31,19 +31,17 @@ const hasLateRows = sql<number>`EXISTS (SELECT 1 FROM usage_adjustments a INDEXE
 const isLive = sql`t.stripe_subscription_id IS NOT NULL
   AND coalesce(t.subscription_status, '') NOT IN ('canceled', 'incomplete_expired', 'paused')`;
 
-/** The last statement that the tenant had another plan, with its place in that instant; the end of its subscriptions before this one. */
+/** The last statement that the tenant had another plan, with its place in that instant; the end of its last subscription that ended. */
 const otherPlanAt = sql`(SELECT max(p.effective_from || printf('%09d', p.ordinal)) FROM tenant_plans p
   WHERE p.tenant_id = t.tenant_id AND p.plan_id <> t.plan_id)`;
 const endedAt = sql`(SELECT strftime('%Y-%m-%dT%H:%M:%fZ', max(s.state_as_of), 'unixepoch') FROM stripe_subscriptions s
-  WHERE s.tenant_id = t.tenant_id AND s.subscription_id <> t.stripe_subscription_id
-    AND s.status IN ('canceled', 'incomplete_expired'))`;
+  WHERE s.tenant_id = t.tenant_id AND s.status IN ('canceled', 'incomplete_expired'))`;
 
 /** Only Stripe's events say since when a subscription has its plan: the first one after whatever was before it. */
 const liveColumns = sql`${isLive} AS isLive, coalesce(${otherPlanAt}, ${endedAt}) IS NOT NULL AS isNewer,
   (SELECT min(p.effective_from) FROM (SELECT coalesce(${otherPlanAt}, '') AS other, coalesce(${endedAt}, '') AS ended LIMIT 1) b
     CROSS JOIN tenant_plans p ON p.tenant_id = t.tenant_id AND p.effective_from >= substr(b.other, 1, 24)
-    WHERE p.plan_id = t.plan_id AND p.effective_from || printf('%09d', p.ordinal) > b.other
-      AND p.effective_from > b.ended) AS since`;
+    WHERE p.effective_from || printf('%09d', p.ordinal) > b.other AND p.effective_from > b.ended) AS since`;
 
 const COLUMNS = sql`t.tenant_id AS tenantId, t.plan_id AS planId, t.stripe_customer_id AS stripeCustomerId,
   t.trace_id AS traceId, ${liveColumns}, ${hasLateRows}`;
@@ -70,7 +68,7 @@ export async function findTenant(db: Database, tenantId: string): Promise<Billab
 
 const readTenant = ({ late, isLive: live, isNewer, since, ...tenant }: TenantRow): BillableTenant => ({
   ...tenant,
-  live: live === 0 ? null : { sinceMs: isNewer === 0 ? null : readSince(since) },
+  live: live === 1 ? { sinceMs: isNewer === 1 ? readSince(since) : null } : null,
   hasLate: late === 1,
 });
 
