@@ -3,27 +3,33 @@ import type { CloseBench } from "./close-bench.ts";
 /** Tenants that all have the same meters; what each of them used follows from their numbers. */
 export interface PlainFleet {
   tenants: number;
+  /** Of each tenant. */
+  meters: number;
+  /** Hours of the cycle in which each meter was used, 744 at most. */
+  hours: number;
   seed: number;
 }
 
 export const PLAIN_CYCLE = "2026-10";
 /** 40 minutes after the cycle: past the grace time. */
 export const PLAIN_CLOSE_MS = Date.parse("2026-11-01T00:40:00Z");
-export const METERS_PER_TENANT = 5;
+/** The hours of its 31 days. */
+export const PLAIN_HOURS = 744;
 
-const HOURS = 6;
-const INCLUDED_MICROS = 96_000_000;
+const INCLUDED_MICROS_PER_HOUR = 16_000_000;
+const PLAIN_START_MS = Date.parse("2026-10-01T00:00:00Z");
+const HOUR_MS = 60 * 60 * 1_000;
 const CREATED_AT = "2026-10-01T00:00:00.000Z";
 
 /** Every fifth tenant-meter stays within its allowance; units above it otherwise. */
-const unitsAbove = ({ seed }: PlainFleet, tenant: number, meter: number): number => {
-  const number = tenant * METERS_PER_TENANT + meter + seed;
-  return number % 5 === 0 ? 0 : HOURS * (1 + (number % 97));
+const unitsAbove = ({ meters, hours, seed }: PlainFleet, tenant: number, meter: number): number => {
+  const number = tenant * meters + meter + seed;
+  return number % 5 === 0 ? 0 : hours * (1 + (number % 97));
 };
 
 /** Stores plans of both modes, tenants and their hours, and makes their customers and meters known to Stripe. */
 export async function storePlainFleet({ database, emulator }: CloseBench, fleet: PlainFleet): Promise<void> {
-  const meters = Array.from({ length: METERS_PER_TENANT }, (_, index) => index);
+  const meters = Array.from({ length: fleet.meters }, (_, index) => index);
   const run = (query: string, ...values: unknown[]) =>
     database
       .prepare(query)
@@ -41,7 +47,7 @@ export async function storePlainFleet({ database, emulator }: CloseBench, fleet:
   await run(
     `INSERT INTO plan_meters SELECT p.plan_id, 1, m.meter_key, CAST(?1 AS INTEGER), '{"model":"flat","unitAmount":"2"}', NULL,
       'event_' || m.meter_key FROM plans p, meters m`,
-    INCLUDED_MICROS,
+    INCLUDED_MICROS_PER_HOUR * fleet.hours,
   );
   const numbers = `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < CAST(?1 AS INTEGER))`;
   await run(
@@ -52,13 +58,14 @@ export async function storePlainFleet({ database, emulator }: CloseBench, fleet:
     fleet.tenants,
     CREATED_AT,
   );
-  for (let hour = 0; hour < HOURS; hour += 1) {
-    const at = `${PLAIN_CYCLE}-${String(3 + 4 * hour).padStart(2, "0")}T${String(hour).padStart(2, "0")}`;
+  for (let hour = 0; hour < fleet.hours; hour += 1) {
+    const atMs = PLAIN_START_MS + Math.floor((hour * PLAIN_HOURS) / fleet.hours) * HOUR_MS;
+    const at = new Date(atMs).toISOString().slice(0, "2026-10-01T00".length);
     await run(
       `INSERT INTO usage_rollups
-      ${numbers}, numbered AS (SELECT i, m.value AS meter, i * ${METERS_PER_TENANT} + m.value + CAST(?2 AS INTEGER) AS number
+      ${numbers}, numbered AS (SELECT i, m.value AS meter, i * ${fleet.meters} + m.value + CAST(?2 AS INTEGER) AS number
         FROM n, json_each(?3) m)
-      SELECT printf('ten_%06d', i), 'meter_' || meter, ?4, ${INCLUDED_MICROS / HOURS} + iif(number % 5 = 0, 0, 1000000 * (1 + number % 97)),
+      SELECT printf('ten_%06d', i), 'meter_' || meter, ?4, ${INCLUDED_MICROS_PER_HOUR} + iif(number % 5 = 0, 0, 1000000 * (1 + number % 97)),
         10, 1, 1, 1, ?4 || ':00:00.000Z', ?4 || ':59:00.000Z', ?4 || ':59:59.000Z' FROM numbered`,
       fleet.tenants,
       fleet.seed,
@@ -77,7 +84,7 @@ export function expectCharges(fleet: PlainFleet): Map<string, string> {
   const expected = new Map<string, string>();
   for (let tenant = 0; tenant < fleet.tenants; tenant += 1) {
     const customer = `cus_${String(tenant).padStart(6, "0")}`;
-    for (let meter = 0; meter < METERS_PER_TENANT; meter += 1) {
+    for (let meter = 0; meter < fleet.meters; meter += 1) {
       const units = unitsAbove(fleet, tenant, meter);
       const value = tenant % 2 === 0 ? `${2 * units} minor` : `${units} units`;
       if (units > 0) expected.set(`${customer} meter_${meter}`, value);

@@ -1,10 +1,12 @@
 import { type CloseBench, type Cut, startCloseBench } from "../close-bench.ts";
 import { formatNumber, makeFigure, type Report } from "../figure.ts";
-import { findChargeFaults, METERS_PER_TENANT, PLAIN_CLOSE_MS, PLAIN_CYCLE, storePlainFleet } from "../plain-fleet.ts";
+import { findChargeFaults, PLAIN_CLOSE_MS, PLAIN_CYCLE, type PlainFleet, storePlainFleet } from "../plain-fleet.ts";
 import type { Scale } from "../scale.ts";
 import { createRandom } from "../statistics.ts";
 
 const TENANTS = 300;
+const METERS = 5;
+const HOURS = 6;
 const CRON_EVERY_MS = 10 * 60_000;
 const RUNS_MAX = 1_000;
 /** Calls after which a run is cut off at the latest: few, so that many runs are. */
@@ -14,7 +16,7 @@ const KILLS = 12;
 
 /** What is in the database and at Stripe after a close that was cut off again and again, beside one that was not. */
 export async function measureCloseCuts(scale: Scale): Promise<Report> {
-  const fleet = { tenants: scale.count(TENANTS), seed: scale.seed };
+  const fleet = { tenants: scale.count(TENANTS), meters: METERS, hours: HOURS, seed: scale.seed };
   const random = createRandom(scale.seed);
   const calls = (): number => 1 + Math.floor(random() * CALLS_MAX);
   const whole = await closeWith(fleet, () => ({}));
@@ -32,7 +34,7 @@ export async function measureCloseCuts(scale: Scale): Promise<Report> {
         value: differing.length + faults.length,
         unit: "rows",
         baseline:
-          `${formatNumber(whole.lines.size)} lines and charges of ${fleet.tenants} tenants x ${METERS_PER_TENANT} meters; ` +
+          `${formatNumber(whole.lines.size)} lines and charges of ${fleet.tenants} tenants x ${METERS} meters; ` +
           `${short.cuts} runs out of time and ${killed.cuts} killed ones against ${whole.runs} whole`,
         target: { exactly: 0 },
       }),
@@ -49,7 +51,7 @@ interface CutClose {
   cuts: number;
 }
 
-async function closeWith(fleet: { tenants: number; seed: number }, cutOf: (index: number) => Cut): Promise<CutClose> {
+async function closeWith(fleet: PlainFleet, cutOf: (index: number) => Cut): Promise<CutClose> {
   const bench = await startCloseBench();
   try {
     await storePlainFleet(bench, fleet);

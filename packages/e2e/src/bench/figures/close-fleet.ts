@@ -1,37 +1,25 @@
 import { D1_QUERIES_PER_INVOCATION_MAX } from "@prego/core/limits";
-import { type CloseBench, startCloseBench } from "../close-bench.ts";
+import { startCloseBench } from "../close-bench.ts";
+import { closeFleet, type FleetRun } from "../close-fleet-runs.ts";
 import { type Figure, formatNumber, makeFigure, type Report } from "../figure.ts";
-import type { MeasuredRun } from "../instrument/close-run.ts";
-import {
-  expectCharges,
-  findChargeFaults,
-  METERS_PER_TENANT,
-  PLAIN_CLOSE_MS,
-  PLAIN_CYCLE,
-  type PlainFleet,
-  storePlainFleet,
-} from "../plain-fleet.ts";
+import { expectCharges, findChargeFaults, type PlainFleet, storePlainFleet } from "../plain-fleet.ts";
 import type { Scale } from "../scale.ts";
 
 const TENANTS = 10_000;
-const RUNS_MAX = 500;
+const METERS = 5;
+const HOURS = 6;
 /** A few dozen: six hours of the cron that carries a close on. */
 const RUNS_TARGET = 36;
-const CRON_EVERY_MS = 10 * 60_000;
 const MEMORY_MB_MAX = 64;
 /** Half of the target: garbage fills any heap up to its limit, so only under one is it seen what a run needs. */
 const HEAP_MB_MAX = 32;
 /** What a cron that comes more often than hourly may use. */
 const CPU_SECONDS_MAX = 30;
-const SAMPLE_EVERY_MS = 20;
 const MB = 1024 * 1024;
-
-/** One run, and what its process used. */
-type FleetRun = MeasuredRun & { cpuMs: number };
 
 /** What closing a whole fleet takes, until Stripe knows everything. */
 export async function measureCloseFleet(scale: Scale): Promise<Report> {
-  const fleet = { tenants: scale.count(TENANTS), seed: scale.seed };
+  const fleet = { tenants: scale.count(TENANTS), meters: METERS, hours: HOURS, seed: scale.seed };
   const bench = await startCloseBench({ heapMbMax: HEAP_MB_MAX });
   try {
     await storePlainFleet(bench, fleet);
@@ -41,30 +29,6 @@ export async function measureCloseFleet(scale: Scale): Promise<Report> {
   } finally {
     await bench.close();
   }
-}
-
-/** Runs the cron until the cycle is closed. */
-async function closeFleet(bench: CloseBench): Promise<{ runs: FleetRun[]; heapBytes: number }> {
-  const heap = await bench.runtime.heapOf("close");
-  let heapBytes = 0;
-  const timer = setInterval(() => {
-    void heap.usedBytes().then((bytes) => (heapBytes = Math.max(heapBytes, bytes)));
-  }, SAMPLE_EVERY_MS);
-  const runs: FleetRun[] = [];
-  const status = bench.database.prepare("SELECT status FROM cycle_runs WHERE cycle = ?").bind(PLAIN_CYCLE);
-  try {
-    while ((await status.first<string>("status")) !== "closed") {
-      if (runs.length === RUNS_MAX) throw new Error(`the cycle is still open after ${RUNS_MAX} runs`);
-      bench.clock.nowMs = PLAIN_CLOSE_MS + runs.length * CRON_EVERY_MS;
-      const before = bench.runtime.process()?.cpuMs ?? Number.NaN;
-      const run = await bench.run();
-      runs.push({ ...run, cpuMs: (bench.runtime.process()?.cpuMs ?? Number.NaN) - before });
-    }
-  } finally {
-    clearInterval(timer);
-    heap.close();
-  }
-  return { runs, heapBytes };
 }
 
 interface Seen {
@@ -90,7 +54,7 @@ function report(fleet: PlainFleet, seen: Seen): Report {
   return { figures: [...effectFigures(fleet, seen), ...workFigures(fleet, seen), ...limitFigures(fleet, seen)], notes };
 }
 
-const sizeOf = ({ tenants }: PlainFleet): string => `${formatNumber(tenants)} tenants x ${METERS_PER_TENANT} meters`;
+const sizeOf = ({ tenants, meters }: PlainFleet): string => `${formatNumber(tenants)} tenants x ${meters} meters`;
 
 function effectFigures(fleet: PlainFleet, seen: Seen): Figure[] {
   const owed = expectCharges(fleet).size;
