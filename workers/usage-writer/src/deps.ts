@@ -4,14 +4,14 @@ import { openDatabase } from "@prego/core/store";
 import type { AppendRequest } from "./buffer/append-request.ts";
 import { type Env, readFlushMs, readShards } from "./env.ts";
 import { type AppendOutcome, appendToBuffer } from "./store/buffers.ts";
-import { MeterCache, type QuantityProperties } from "./store/meters.ts";
+import { MeterCache, type MeterRules } from "./store/meters.ts";
 import { createRawUsageStore, type RawUsageStore } from "./store/raw-usage.ts";
 import { TenantCache, type TenantAnswer } from "./store/tenants.ts";
 
 /** What accepting usage works with. */
 export interface IngestDeps {
   findTenants: (tenantIds: ReadonlySet<string>, nowMs: number) => Promise<ReadonlyMap<string, TenantAnswer>>;
-  findQuantityProperties: (nowMs: number) => Promise<QuantityProperties>;
+  findMeterRules: (nowMs: number) => Promise<MeterRules>;
   shardCount: (tenantId: string) => number;
   append: (request: AppendRequest) => Promise<AppendOutcome>;
 }
@@ -28,7 +28,7 @@ export function createIngestFactory(): (env: Env) => IngestDeps {
     const shards = readShards(env);
     const deps: IngestDeps = {
       findTenants: (tenantIds, nowMs) => tenants.find(db, tenantIds, nowMs),
-      findQuantityProperties: (nowMs) => meters.find(db, nowMs),
+      findMeterRules: (nowMs) => meters.find(db, nowMs),
       shardCount: (tenantId) => shards.get(tenantId) ?? 1,
       append: (request) => appendToBuffer(env.USAGE_BUFFER, request),
     };

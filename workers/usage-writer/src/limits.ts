@@ -58,7 +58,7 @@ export const IDLE_MAINTENANCE_MS = 7 * MAINTENANCE_MS;
 export const SHARDS_MAX = 64;
 /** How long an unknown tenant stays unknown: a new customer's first event must not fail for a minute. */
 export const UNKNOWN_TENANT_CACHE_MS = 1_000;
-/** How long the meters' own quantity properties may be cached. */
+/** How long the meters' rules may be cached. */
 export const METER_CACHE_MS = 60_000;
 /** How long a sender is asked to wait when a store behind this worker fails. */
 export const RETRY_AFTER_SECONDS = 5;

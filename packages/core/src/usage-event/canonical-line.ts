@@ -1,4 +1,10 @@
-import { checkQuantity, EVENT_ID_CHARS_MAX, EVENT_PATH_CHARS_MAX, EVENT_SOURCE_CHARS_MAX } from "./field-check.ts";
+import {
+  checkQuantity,
+  EVENT_ID_CHARS_MAX,
+  EVENT_PATH_CHARS_MAX,
+  EVENT_SOURCE_CHARS_MAX,
+  EVENT_VALUE_CHARS_MAX,
+} from "./field-check.ts";
 import { createInstantReader } from "./line-instant.ts";
 import type { UsageLine } from "./usage-line.ts";
 
@@ -16,7 +22,8 @@ const CANONICAL_LINE = new RegExp(
     String.raw`(?:,"path":"(${PLAIN}{0,${EVENT_PATH_CHARS_MAX}})")?`,
     String.raw`(?:,"status":([1-5]\d\d))?`,
     String.raw`(?:,"trace_id":"(trace_[A-Za-z0-9_-]{1,122})")?`,
-    String.raw`(,"correction":true)?\}$`,
+    String.raw`(,"correction":true)?`,
+    String.raw`(?:,"value":"(${PLAIN}{1,${EVENT_VALUE_CHARS_MAX}})")?\}$`,
   ].join(""),
 );
 
@@ -52,10 +59,12 @@ export function readCanonicalLine(text: string): UsageLine | undefined {
   const path = match[8];
   const status = match[9];
   const traceId = match[10];
+  const value = match[12];
   if (id !== undefined) line.id = id;
   if (path !== undefined) line.path = path;
   // oxlint-disable-next-line house/no-float -- an HTTP status
   if (status !== undefined) line.status = Number(status);
   if (traceId !== undefined) line.traceId = traceId;
+  if (value !== undefined) line.value = value;
   return line;
 }

@@ -103,7 +103,7 @@ describe("a CloudEvent", () => {
   });
 
   it("counts the meter's own property and nothing else for it", () => {
-    const context = { nowMs, quantityProperties: new Map([["tokens", "total"]]) };
+    const context = { nowMs, valueProperties: new Map([["tokens", "total"]]) };
     const parseTokens = (dataText: string) =>
       parseCloudEvent(
         { ...REQUIRED, type: "tokens", data: parseExactJson(dataText, new Set(["total", "value"])) },
@@ -113,8 +113,39 @@ describe("a CloudEvent", () => {
     expect(parseTokens('{"value":3}')).toMatchObject({ ok: false, errors: [{ pointer: "/data/total" }] });
   });
 
+  describe("of a meter that counts distinct values", () => {
+    const context = {
+      nowMs,
+      valueProperties: new Map([["devices", "device_id"]]),
+      uniqueMeters: new Set(["devices", "visitors"]),
+    };
+    const parseAs = (type: string, dataText: string) =>
+      parseCloudEvent({ ...REQUIRED, type, data: parseExactJson(dataText, new Set(["device_id", "value"])) }, context);
+
+    it("takes the meter's property as the value, a number by its exact text, and counts 1", () => {
+      expect(parseAs("visitors", '{"value":"u 1"}')).toMatchObject({ ok: true, event: { value: "u 1", qtyText: "1" } });
+      expect(parseAs("devices", '{"device_id":12345678901234567890,"value":"u1"}')).toMatchObject({
+        ok: true,
+        event: { value: "12345678901234567890", qtyMicros: 1_000_000n },
+      });
+      expect(parseAs("devices", '{"device_id":-7.0e1}')).toMatchObject({ ok: true, event: { value: "-7.0e1" } });
+    });
+
+    it("is refused without a value, and with one that is neither text nor number", () => {
+      const faultOf = (type: string, dataText: string) => {
+        const result = parseAs(type, dataText);
+        return result.ok ? "" : `${result.errors[0]?.pointer} ${result.errors[0]?.code}`;
+      };
+      expect(faultOf("visitors", "{}")).toBe("/data/value value_required");
+      expect(faultOf("devices", '{"value":"u1"}')).toBe("/data/device_id value_required");
+      for (const value of ['""', "null", "true", "[]", '{"source":"5"}', '"a\\nb"', `"${"x".repeat(257)}"`]) {
+        expect(faultOf("visitors", `{"value":${value}}`), value).toBe("/data/value invalid_field");
+      }
+    });
+  });
+
   it("does not find its meter's property on the prototype", () => {
-    const context = { nowMs, quantityProperties: new Map([["api_requests", "constructor"]]) };
+    const context = { nowMs, valueProperties: new Map([["api_requests", "constructor"]]) };
     expect(parseCloudEvent({ ...REQUIRED, data: {} }, context)).toMatchObject({ ok: false });
   });
 

@@ -1,14 +1,17 @@
+import { MICROS_PER_UNIT } from "../quantity.ts";
 import { sanitizeTraceIdValue } from "../trace-id.ts";
 import type { UsageEvent, UsageEventContext, UsageEventResult } from "./event.ts";
-import { parseExactJson } from "./exact-json.ts";
+import { ExactNumber, parseExactJson } from "./exact-json.ts";
 import {
   EVENT_ID_CHARS_MAX,
   EVENT_PATH_CHARS_MAX,
   EVENT_SOURCE_CHARS_MAX,
+  EVENT_VALUE_CHARS_MAX,
   type Field,
   FieldErrors,
   isHttpStatus,
   isJsonObject,
+  isPrintableName,
   isPrintableText,
   readMeterKey,
   readQuantity,
@@ -18,8 +21,8 @@ import {
 
 /** What a CloudEvent needs besides the event and the time of arrival. */
 export interface CloudEventContext extends UsageEventContext {
-  /** Property of `data` that holds the quantity, by meter key; `value` for meters that are not in it. */
-  quantityProperties?: ReadonlyMap<string, string>;
+  /** Property of `data` that a meter counts, by meter key; `value` for meters that are not in it. */
+  valueProperties?: ReadonlyMap<string, string>;
 }
 
 interface CloudEventForm {
@@ -39,7 +42,8 @@ const JSON_MEDIA_TYPE = /^(?:application|text)\/(?:[a-z0-9!#$&^_.-]+\+)?json$/;
 
 /**
  * Checks one structured CloudEvent 1.0: `subject` is the tenant, `type` the meter, `time` the time, `data.value` (or the
- * meter's own property, then required) the quantity, 1 if absent. `data` belongs to the sender: `data.path` and
+ * meter's own property, then required) the quantity, 1 if absent; of a meter that counts distinct values it is the value,
+ * and the quantity is 1. `data` belongs to the sender: `data.path` and
  * `data.status` are taken where they fit and passed over otherwise, as are extension attributes.
  * @param value what `parseExactJson` returned; for a meter's own property its name must be among the exact keys.
  */
@@ -59,19 +63,21 @@ function readCloudEvent(form: CloudEventForm, context: CloudEventContext, errors
   const tenantId = readTenantId({ pointer: "/subject", value: form.subject }, errors);
   const meterKey = readMeterKey({ pointer: "/type", value: form.type }, errors);
   const data = readData(form, errors);
-  const quantity = readDataQuantity(data, context.quantityProperties?.get(meterKey ?? ""), errors);
+  const property = context.valueProperties?.get(meterKey ?? "");
+  const isUnique = context.uniqueMeters?.has(meterKey ?? "") === true;
+  const counted = isUnique ? readDataValue(data, property, errors) : readDataQuantity(data, property, errors);
   // The JSON format lets an unset attribute be null.
   const timestampGiven = form.time !== undefined && form.time !== null;
   const timestampMs = timestampGiven
     ? readTimestamp({ pointer: "/time", value: form.time }, context.nowMs, errors)
     : context.nowMs;
   if (id === undefined || source === undefined || tenantId === undefined || meterKey === undefined) return undefined;
-  if (quantity === undefined || timestampMs === undefined) return undefined;
+  if (counted === undefined || timestampMs === undefined) return undefined;
 
   const event: UsageEvent = {
     tenantId,
     meterKey,
-    ...quantity,
+    ...counted,
     timestampMs,
     timestampGiven,
     source,
@@ -86,7 +92,7 @@ function readCloudEvent(form: CloudEventForm, context: CloudEventContext, errors
 }
 
 function readName({ pointer, value }: Field, maxChars: number, errors: FieldErrors): string | undefined {
-  if (value !== "" && isPrintableText(value, maxChars)) return value;
+  if (isPrintableName(value, maxChars)) return value;
   return errors.add(pointer, "invalid_field", `1 to ${maxChars} printable characters`);
 }
 
@@ -106,9 +112,34 @@ function isJsonMediaType(value: unknown): boolean {
   return typeof value === "string" && JSON_MEDIA_TYPE.test((value.split(";", 1)[0] ?? "").trim().toLowerCase());
 }
 
-function readDataQuantity(data: Record<string, unknown>, property: string | undefined, errors: FieldErrors) {
-  const name = property ?? "value";
-  const value = Object.hasOwn(data, name) ? data[name] : undefined;
+type Counted = Pick<UsageEvent, "qtyText" | "qtyMicros" | "value">;
+
+const DEFAULT_PROPERTY = "value";
+
+const ownProperty = (data: Record<string, unknown>, name: string): unknown =>
+  Object.hasOwn(data, name) ? data[name] : undefined;
+
+function readDataValue(
+  data: Record<string, unknown>,
+  property: string | undefined,
+  errors: FieldErrors,
+): Counted | undefined {
+  const name = property ?? DEFAULT_PROPERTY;
+  const given = ownProperty(data, name);
+  // A number is taken as it was written: an account 007 may be a text only, and 7.0 is another value than 7.
+  const value = given instanceof ExactNumber ? given.source : given;
+  if (isPrintableName(value, EVENT_VALUE_CHARS_MAX)) return { qtyText: "1", qtyMicros: MICROS_PER_UNIT, value };
+  const code = given === undefined ? "value_required" : "invalid_field";
+  return errors.add(`/data/${name}`, code, `a number, or text of 1 to ${EVENT_VALUE_CHARS_MAX} printable characters`);
+}
+
+function readDataQuantity(
+  data: Record<string, unknown>,
+  property: string | undefined,
+  errors: FieldErrors,
+): Counted | undefined {
+  const name = property ?? DEFAULT_PROPERTY;
+  const value = ownProperty(data, name);
   // A meter with its own property counts that property: one unit instead of it would be a wrong bill.
   const required = property !== undefined && value === undefined ? null : value;
   return readQuantity({ pointer: `/data/${name}`, value: required }, false, errors);

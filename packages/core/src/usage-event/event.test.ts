@@ -69,7 +69,29 @@ describe("the content of an event", () => {
     { path: "/a" },
     { status: 200 },
     { correction: true },
+    { value: "a" },
+    { value: "" },
   ])("changes with %o", (change) => {
     expect(eventContent({ ...BASE, ...change })).not.toBe(eventContent(BASE));
+  });
+
+  // Copies sent before and after a release meet: without a value the text must stay what it was.
+  it("without a value is what it was before there were values", () => {
+    expect(eventContent({ ...BASE, path: "/a", status: 200 })).toBe(
+      "12:api_requests1000000:1795000000000:200:false//a",
+    );
+  });
+
+  it("is different for every way to cut one text into value and path", () => {
+    const text = fc.string({ unit: fc.constantFrom("a", "/", "=", ":", "1"), minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(text, (whole) => {
+        const contents = Array.from({ length: whole.length + 1 }, (_, at) =>
+          eventContent({ ...BASE, value: whole.slice(0, at), path: whole.slice(at) }),
+        );
+        const without = eventContent({ ...BASE, path: whole });
+        expect(new Set([...contents, without]).size).toBe(contents.length + 1);
+      }),
+    );
   });
 });

@@ -20,6 +20,8 @@ export interface UsageEvent {
   traceId?: string;
   /** Takes back earlier usage. */
   correction: boolean;
+  /** What a meter that counts distinct values counts once: an account, a device. */
+  value?: string;
 }
 
 /** Why an event is rejected: the closed list. */
@@ -30,6 +32,7 @@ export const USAGE_REJECTIONS = [
   "tenant_id_invalid",
   "meter_key_invalid",
   "quantity_invalid",
+  "value_required",
   "timestamp_invalid",
   "timestamp_too_old",
   "timestamp_in_future",
@@ -54,6 +57,8 @@ export interface UsageEventContext {
   nowMs: number;
   /** Sanitized trace id of the request, for events that carry none. */
   traceId?: string;
+  /** Keys of the meters that count distinct values: their events need one. */
+  uniqueMeters?: ReadonlySet<string>;
 }
 
 /**
@@ -67,11 +72,12 @@ export function eventKey(event: UsageEvent): string | undefined {
 
 /**
  * What must be equal for two events of one key to be duplicates: meter, quantity by value (1 is 1.0), the time if the
- * sender gave it, path, status, correction. Injective text, for a digest.
+ * sender gave it, path, status, correction, value. Injective text, for a digest; without a value it is what it always was.
  */
 export function eventContent(event: UsageEvent): string {
-  const { meterKey, qtyMicros, path, status, correction } = event;
+  const { meterKey, qtyMicros, path, status, correction, value } = event;
   const timestamp = event.timestampGiven ? event.timestampMs : "";
+  const counted = value === undefined ? "" : `=${value.length}:${value}`;
   const end = path === undefined ? "" : `/${path}`;
-  return `${meterKey.length}:${meterKey}${qtyMicros}:${timestamp}:${status ?? ""}:${correction}${end}`;
+  return `${meterKey.length}:${meterKey}${qtyMicros}:${timestamp}:${status ?? ""}:${correction}${counted}${end}`;
 }

@@ -11,6 +11,8 @@ export const EVENT_ID_CHARS_MAX = 256;
 export const EVENT_SOURCE_CHARS_MAX = 256;
 /** Longest `path` of an event. */
 export const EVENT_PATH_CHARS_MAX = 512;
+/** Longest `value` of an event. */
+export const EVENT_VALUE_CHARS_MAX = 256;
 /** Longest text read as a time; an RFC 3339 time with nine fraction digits and an offset takes 35. */
 const TIMESTAMP_CHARS_MAX = 40;
 /** Longest text read as a quantity: sign, 12 digits, point, 6 digits. */
@@ -43,6 +45,11 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 /** Whether the value is well-formed text of at most `maxChars` code units without control characters. */
 export function isPrintableText(value: unknown, maxChars: number): value is string {
   return typeof value === "string" && value.length <= maxChars && value.isWellFormed() && !UNPRINTABLE.test(value);
+}
+
+/** Whether the value is a name: printable text that is not empty. */
+export function isPrintableName(value: unknown, maxChars: number): value is string {
+  return value !== "" && isPrintableText(value, maxChars);
 }
 
 /** Whether the value is an HTTP status code. */

@@ -40,7 +40,7 @@ describe("a usage event", () => {
 
   it("keeps every field it may have", () => {
     const fields =
-      '"meter_key":"gb.out","qty":1.50,"path":"/a b/é😀","status":404,"id":"e-1","source":"gw/1",' +
+      '"value":"é 😀","meter_key":"gb.out","qty":1.50,"path":"/a b/é😀","status":404,"id":"e-1","source":"gw/1",' +
       '"timestamp":"2026-11-21T03:16:33.1239+01:00","correction":true,"trace_id":" trace_x "';
     expect(eventOf(fields)).toEqual({
       tenantId: "t1",
@@ -55,6 +55,7 @@ describe("a usage event", () => {
       status: 404,
       traceId: "trace_x",
       correction: true,
+      value: "é 😀",
     });
   });
 
@@ -143,6 +144,7 @@ describe("a usage event", () => {
   it.each([
     ["id", ["", "a\nb", "\u0000", "\u0085", "\u2028", "\ud800", "x".repeat(257)]],
     ["source", ["a\r", "\u007f", "\udc00", "x".repeat(257)]],
+    ["value", ["", "a\nb", "\u007f", "\u2029", "\ud800", "x".repeat(257)]],
     ["path", ['/a\n{"tenant_id":"t2"}', "\u001b[31m", "x".repeat(513)]],
   ])("refuses text in %s that could break a record or is too long", (field, texts) => {
     for (const text of texts) {
@@ -152,7 +154,7 @@ describe("a usage event", () => {
     }
   });
 
-  it.each(["id", "source", "path"])("refuses a %s that is not text", (field) => {
+  it.each(["id", "source", "path", "value"])("refuses a %s that is not text", (field) => {
     for (const value of ["null", "5", "[]", "{}", "true"]) {
       expect(faultsOf(`"${field}":${value}`), `${field} ${value}`).toEqual([`/${field} invalid_field`]);
     }
@@ -205,6 +207,25 @@ describe("a usage event", () => {
     expect(eventOf('"trace_id":"nonsense"').traceId).toBeUndefined();
     expect(eventOf('"trace_id":"nonsense"', "trace_request").traceId).toBe("trace_request");
     expect(eventOf('"trace_id":"trace_own"', "trace_request").traceId).toBe("trace_own");
+  });
+
+  it("of a meter that counts distinct values needs one, counts 1, and takes nothing back", () => {
+    const context = { nowMs, uniqueMeters: new Set(["visitors"]) };
+    const parseIn = (fields: string) => parseUsageEvent(parseExactJson(`{"tenant_id":"t1",${fields}}`), context);
+    expect(parseIn('"meter_key":"visitors","value":"u1"')).toMatchObject({
+      ok: true,
+      event: { value: "u1", qtyText: "1" },
+    });
+    expect(parseIn('"meter_key":"visitors","value":"u1","qty":3')).toMatchObject({ ok: true, event: { qtyText: "3" } });
+    expect(parseIn('"meter_key":"visitors"')).toMatchObject({
+      ok: false,
+      errors: [{ pointer: "/value", code: "value_required" }],
+    });
+    expect(parseIn('"meter_key":"visitors","value":"u1","qty":-1,"correction":true')).toMatchObject({
+      ok: false,
+      errors: [{ pointer: "/correction", code: "invalid_field" }],
+    });
+    expect(parseIn('"meter_key":"tokens"')).toMatchObject({ ok: true });
   });
 
   it("never throws, whatever it is given", () => {

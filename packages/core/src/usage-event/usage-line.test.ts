@@ -37,6 +37,7 @@ const events: fc.Arbitrary<UsageEvent> = fc
       path: printable(512),
       status: fc.integer({ min: 100, max: 599 }),
       traceId: fc.stringMatching(/^trace_[A-Za-z0-9_-]{1,122}$/),
+      value: printable(256).filter((text) => text !== ""),
     },
     { requiredKeys: ["tenantId", "meterKey", "qtyMicros", "timestampMs", "timestampGiven", "source", "correction"] },
   )
@@ -70,7 +71,13 @@ describe("a usage line", () => {
     );
   });
 
-  it("leaves out what is missing and marks a correction last", () => {
+  it("holds a value at its very end, so that the keys before it keep their order", () => {
+    const line = formatUsageLine({ ...EVENT, correction: true, value: 'u"1' }, RECEIVED_MS);
+    expect(line.endsWith('"trace_id":"trace_x","correction":true,"value":"u\\"1"}')).toBe(true);
+    expect(line.startsWith(formatUsageLine(EVENT, RECEIVED_MS).slice(0, -1))).toBe(true);
+  });
+
+  it("leaves out what is missing and marks a correction", () => {
     const event: UsageEvent = {
       tenantId: "t1",
       meterKey: "m",
@@ -108,10 +115,10 @@ describe("a usage line", () => {
     });
     fc.assert(
       fc.property(events, anyText, instants, (event, text, receivedAtMs) => {
-        const line = { ...event, id: text, source: `${text}s`, path: text };
+        const line = { ...event, id: text, source: `${text}s`, path: text, value: text };
         const { tenantId: tenant_id, meterKey: meter_key, qtyText: qty, status, traceId: trace_id } = line;
         const [timestamp, received_at] = [line.timestampMs, receivedAtMs].map((ms) => new Date(ms).toISOString());
-        const labels = { path: text, status, trace_id, correction: line.correction || undefined };
+        const labels = { path: text, status, trace_id, correction: line.correction || undefined, value: text };
         expect(formatUsageLine(line, receivedAtMs)).toBe(
           JSON.stringify({
             id: text,
@@ -210,6 +217,11 @@ describe("a damaged usage line", () => {
     ["path invalid", { path: "a\nb" }],
     ["status invalid", { status: 99 }],
     ["status invalid", { status: "200" }],
+    ["value invalid", { value: "" }],
+    ["value invalid", { value: 5 }],
+    ["value invalid", { value: null }],
+    ["value invalid", { value: "a\nb" }],
+    ["value invalid", { value: "x".repeat(257) }],
   ])("is refused: %s, %o", (reason, fault) => {
     expect(parseUsageLine(JSON.stringify({ ...fields, ...fault }))).toEqual({ ok: false, reason });
   });

@@ -8,7 +8,9 @@ import {
   EVENT_ID_CHARS_MAX,
   EVENT_PATH_CHARS_MAX,
   EVENT_SOURCE_CHARS_MAX,
+  EVENT_VALUE_CHARS_MAX,
   isHttpStatus,
+  isPrintableName,
   isPrintableText,
 } from "./field-check.ts";
 import { createInstantWriter } from "./line-instant.ts";
@@ -35,14 +37,16 @@ export interface UsageLine {
   status?: number;
   traceId?: string;
   correction: boolean;
+  /** What a meter that counts distinct values counts once. */
+  value?: string;
 }
 
 /**
  * One JSONL line without its line feed: a flat object in the order `id, source, tenant_id, meter_key, qty, timestamp,
- * received_at, path, status, trace_id`, then `correction: true` if set. Missing (an empty source too) is absent.
+ * received_at, path, status, trace_id`, then `correction: true` if set, then `value`. Missing (an empty source too) is absent.
  */
 export function formatUsageLine(event: UsageEvent, receivedAtMs: number): string {
-  const { id, source, path, status, traceId } = event;
+  const { id, source, path, status, traceId, correction, value } = event;
   let line = id === undefined ? "{" : `{"id":${quote(id)},`;
   if (source !== "") line += `"source":${quote(source)},`;
   line += `"tenant_id":${quote(event.tenantId)},"meter_key":${quote(event.meterKey)},"qty":${quote(event.qtyText)}`;
@@ -50,7 +54,8 @@ export function formatUsageLine(event: UsageEvent, receivedAtMs: number): string
   if (path !== undefined) line += `,"path":${quote(path)}`;
   if (status !== undefined) line += `,"status":${status}`;
   if (traceId !== undefined) line += `,"trace_id":${quote(traceId)}`;
-  return event.correction ? `${line},"correction":true}` : `${line}}`;
+  if (correction) line += ',"correction":true';
+  return value === undefined ? `${line}}` : `${line},"value":${quote(value)}}`;
 }
 
 const writeEventTime = createInstantWriter();
@@ -76,6 +81,7 @@ interface LineForm {
   status?: unknown;
   trace_id?: unknown;
   correction?: unknown;
+  value?: unknown;
 }
 
 /**
@@ -130,9 +136,10 @@ function readLine(form: LineForm): UsageLineResult {
   return invalidLabel === undefined ? { ok: true, line } : { ok: false, reason: `${invalidLabel} invalid` };
 }
 
-function readLabels({ id, source, path, status, trace_id: traceId }: LineForm, line: UsageLine): string | undefined {
+function readLabels(form: LineForm, line: UsageLine): string | undefined {
+  const { id, source, path, status, trace_id: traceId, value } = form;
   if (id !== undefined) {
-    if (id === "" || !isPrintableText(id, EVENT_ID_CHARS_MAX)) return "id";
+    if (!isPrintableName(id, EVENT_ID_CHARS_MAX)) return "id";
     line.id = id;
   }
   if (source !== undefined) {
@@ -146,6 +153,10 @@ function readLabels({ id, source, path, status, trace_id: traceId }: LineForm, l
   if (status !== undefined) {
     if (!isHttpStatus(status)) return "status";
     line.status = status;
+  }
+  if (value !== undefined) {
+    if (!isPrintableName(value, EVENT_VALUE_CHARS_MAX)) return "value";
+    line.value = value;
   }
   // A trace id is never a reason to fail, here as at the edge.
   const cleanTraceId = traceId === undefined ? null : sanitizeTraceIdValue(traceId);

@@ -26,7 +26,7 @@ export function readCloudEvents(
   body: Uint8Array,
   context: CloudEventContext,
 ): ReadRequest {
-  const exactKeys = new Set([...QUANTITY_KEYS, ...(context.quantityProperties?.values() ?? [])]);
+  const exactKeys = new Set([...QUANTITY_KEYS, ...(context.valueProperties?.values() ?? [])]);
   if (mode === "binary") {
     const event = cloudEventFromHeaders(headers, "");
     if (body.length > 0) event["data"] = parseBody(body, exactKeys);

@@ -28,8 +28,7 @@ export function cloudEventRoutes(createDeps: (env: Env) => IngestDeps): Hono<App
       const body = new Uint8Array(await c.req.arrayBuffer());
       const nowMs = c.get("runtime").now();
       const traceId = c.get("traceId");
-      const quantityProperties = await deps.findQuantityProperties(nowMs);
-      const context = { nowMs, quantityProperties, ...(traceId === null ? {} : { traceId }) };
+      const context = { nowMs, ...(await deps.findMeterRules(nowMs)), ...(traceId === null ? {} : { traceId }) };
       const { events, single } = readCloudEvents(mode, headers, body, context);
       requireAllCounted(await ingest(deps, { events, nowMs }), single);
       return c.body(null, 204, { "cache-control": "no-store" });

@@ -17,6 +17,7 @@ const UsageEventForm = z.strictObject({
   status: z.int().min(100).max(599).optional(),
   correction: z.boolean().optional().describe("allows a negative qty"),
   trace_id: z.string().max(128).optional(),
+  value: z.string().max(256).optional().describe("what a meter that counts distinct values counts; required there"),
 });
 
 const EventResult = z.object({

@@ -29,10 +29,12 @@ export function usageRoutes(createDeps: (env: Env) => IngestDeps): Hono<AppEnv<E
       const body = new Uint8Array(await c.req.raw.arrayBuffer());
       const nowMs = c.get("runtime").now();
       const traceId = c.get("traceId");
-      const context = { nowMs, ...(traceId === null ? {} : { traceId }) };
+      const deps = createDeps(c.env);
+      const { uniqueMeters } = await deps.findMeterRules(nowMs);
+      const context = { nowMs, uniqueMeters, ...(traceId === null ? {} : { traceId }) };
       const { events, single } = isLines ? readUsageLines(body, context) : readUsageJson(body, context);
       const idempotency = key === undefined ? undefined : { key, body };
-      const report = await ingest(createDeps(c.env), { events, nowMs, idempotency });
+      const report = await ingest(deps, { events, nowMs, idempotency });
       return Response.json(toUsageAnswer(report, single), { status: 202, headers: { "cache-control": "no-store" } });
     },
   );

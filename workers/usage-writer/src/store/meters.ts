@@ -1,27 +1,36 @@
 import { meters } from "@prego/core/schema";
 import type { Database } from "@prego/core/store";
-import { isNotNull } from "drizzle-orm";
+import { eq, isNotNull, or } from "drizzle-orm";
 import { METER_CACHE_MS } from "../limits.ts";
 import { askDatabase } from "./ask-database.ts";
 
-/** Meters whose CloudEvents carry the quantity in a property of their own, by meter key. */
-export type QuantityProperties = ReadonlyMap<string, string>;
+/** What reading events needs to know of the meters. */
+export interface MeterRules {
+  /** Property of a CloudEvent's data that a meter counts, where it is one of its own. */
+  valueProperties: ReadonlyMap<string, string>;
+  /** Keys of the meters that count distinct values. */
+  uniqueMeters: ReadonlySet<string>;
+}
 
-/** A memory of the meters' quantity properties; they are few and change rarely. */
+/** A memory of the meters' rules; they are few and change rarely. */
 export class MeterCache {
-  #properties: QuantityProperties = new Map();
+  #rules: MeterRules = { valueProperties: new Map(), uniqueMeters: new Set() };
   #untilMs = 0;
 
-  async find(db: Database, nowMs: number): Promise<QuantityProperties> {
-    if (nowMs < this.#untilMs) return this.#properties;
+  async find(db: Database, nowMs: number): Promise<MeterRules> {
+    if (nowMs < this.#untilMs) return this.#rules;
     const rows = await askDatabase(async () =>
       db
-        .select({ meterKey: meters.meterKey, property: meters.valueProperty })
+        .select({ meterKey: meters.meterKey, property: meters.valueProperty, aggregation: meters.aggregation })
         .from(meters)
-        .where(isNotNull(meters.valueProperty)),
+        .where(or(isNotNull(meters.valueProperty), eq(meters.aggregation, "unique"))),
     );
-    this.#properties = new Map(rows.map(({ meterKey, property }) => [meterKey, property ?? ""]));
+    const properties = rows.flatMap(({ meterKey, property }) =>
+      property === null ? [] : [[meterKey, property] as const],
+    );
+    const unique = rows.flatMap(({ meterKey, aggregation }) => (aggregation === "unique" ? [meterKey] : []));
+    this.#rules = { valueProperties: new Map(properties), uniqueMeters: new Set(unique) };
     this.#untilMs = nowMs + METER_CACHE_MS;
-    return this.#properties;
+    return this.#rules;
   }
 }
