@@ -32,6 +32,9 @@ export function cycleOf(epochMs: number): Cycle {
   return formatInstant(epochMs).slice(0, 7);
 }
 
+/** The cycle in which a UTC hour such as `2026-11-21T02` lies. */
+export const cycleOfHour = (hour: string): Cycle => hour.slice(0, 7);
+
 /**
  * First instant of the cycle and of the one after it, in UTC.
  * @throws RangeError for a text that `parseCycle` refuses.

@@ -25,7 +25,14 @@ describe("the registry of tenant data", () => {
   test("keeps money under a pseudonym and erases what is behind it", () => {
     expect(namesOf("pseudonymise")).toEqual(["stripe_usage_outbox", "stripe_invoice_outbox", "usage_cycle_totals"]);
     expect(namesOf("erase")).toEqual(
-      expect.arrayContaining(["usage_rollups", "usage_objects", "audit_details", "funnel_events", "provision_jobs"]),
+      expect.arrayContaining([
+        "usage_rollups",
+        "usage_distinct_values",
+        "usage_objects",
+        "audit_details",
+        "funnel_events",
+        "provision_jobs",
+      ]),
     );
   });
 

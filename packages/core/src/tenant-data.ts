@@ -75,6 +75,13 @@ export const TENANT_TABLES = [
     treatment: { kind: "erase" },
   },
   {
+    table: "usage_distinct_values",
+    tenantColumn: "tenant_id",
+    key: ["tenant_id", "meter_key", "cycle", "value_digest"],
+    phase: "data",
+    treatment: { kind: "erase" },
+  },
+  {
     table: "usage_adjustments",
     tenantColumn: "tenant_id",
     key: ["tenant_id", "meter_key", "corrected_cycle", "r2_key"],

@@ -91,7 +91,7 @@ describe("tenants closed together", () => {
     const world = createWorld();
     const meters = Math.ceil(METERS_PER_READ_MAX / TENANTS.length) + 1;
     await execute(
-      `INSERT INTO usage_rollups SELECT t.tenant_id, printf('m%04d', n.value), ?1 || '-10T05', 1000000, 1, NULL, NULL, NULL, '', '', ''
+      `INSERT INTO usage_rollups SELECT t.tenant_id, printf('m%04d', n.value), ?1 || '-10T05', 1000000, 1, NULL, NULL, NULL, '', '', '', 0
         FROM tenants_master t, json_each(?2) n`,
       CYCLE,
       JSON.stringify(Array.from({ length: meters }, (_, index) => index)),

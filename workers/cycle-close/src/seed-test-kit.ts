@@ -17,6 +17,7 @@ export async function restoreRows(kept: readonly string[]): Promise<void> {
     "cycle_runs",
     "usage_adjustments",
     "usage_rollups",
+    "usage_distinct_values",
     "usage_objects",
     "tenant_plans",
     "tenants_master",
@@ -166,12 +167,12 @@ export const seedPlanChange = (tenantId: string, planId: string, effectiveFrom: 
 export async function seedRollup(
   tenantId: string,
   meterKey: string,
-  rollup: { hour?: string; qty: bigint; events?: number; max?: bigint; last?: bigint },
+  rollup: { hour?: string; qty: bigint; events?: number; max?: bigint; last?: bigint; newValues?: number },
 ): Promise<void> {
-  const { hour = "2026-11-10T05", qty, events = 1, max, last } = rollup;
+  const { hour = "2026-11-10T05", qty, events = 1, max, last, newValues = 0 } = rollup;
   await execute(
     `INSERT INTO usage_rollups VALUES (?, ?, ?, CAST(? AS INTEGER), CAST(? AS INTEGER), NULL, CAST(? AS INTEGER),
-      CAST(? AS INTEGER), ?, ?, ?)`,
+      CAST(? AS INTEGER), ?, ?, ?, CAST(? AS INTEGER))`,
     tenantId,
     meterKey,
     hour,
@@ -182,6 +183,7 @@ export async function seedRollup(
     `${hour}:00:00.000Z`,
     `${hour}:59:00.000Z`,
     `${hour}:59:59.000Z`,
+    newValues,
   );
 }
 

@@ -109,6 +109,7 @@ describe("a purge", () => {
     expect(certificate.stores.map(({ store, planned }) => [store, planned])).toEqual([
       ["r2_usage", 3],
       ["usage_rollups", 1],
+      ["usage_distinct_values", 1],
       ["usage_adjustments", 1],
       ["usage_objects", 2],
       ["stripe_usage_outbox", 1],

@@ -56,6 +56,14 @@ export async function seedData(tenantId: string): Promise<void> {
   const at = { created_at: TEXT, updated_at: TEXT };
   const money = { tenant_id: t, meter_key: "calls", cycle: "2026-10", corrected_cycle: "2026-10" };
   add("usage_objects", ...["a", "b"].map((name) => usageObject(t, key(name))));
+  add("usage_distinct_values", {
+    tenant_id: t,
+    meter_key: "visitors",
+    cycle: "2026-10",
+    value_digest: "digest",
+    hour: "2026-10-01T00",
+    is_late: 0,
+  });
   add("usage_rollups", {
     tenant_id: t,
     meter_key: "calls",

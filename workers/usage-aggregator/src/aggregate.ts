@@ -1,7 +1,8 @@
 import { describeError } from "@prego/core/log";
 import { commitGroup } from "./commit-group.ts";
 import { findStopReason, noteUnread, type RunContext, takeBytes } from "./context.ts";
-import { GROUP_OBJECTS_MAX, GROUP_ROWS_MAX, OBJECT_BYTES_MAX, READS_AT_ONCE } from "./limits.ts";
+import { countValues } from "./domain/plan-values.ts";
+import { GROUP_OBJECTS_MAX, GROUP_ROWS_MAX, GROUP_VALUES_MAX, OBJECT_BYTES_MAX, READS_AT_ONCE } from "./limits.ts";
 import { type PendingObject, QUEUE_START, type SummedObject } from "./plan.ts";
 import { quarantineObject } from "./quarantine.ts";
 import { readObject } from "./read-object.ts";
@@ -51,7 +52,7 @@ function takeWave(context: RunContext, objects: readonly PendingObject[]): Pendi
 async function readOrNote(context: RunContext, object: PendingObject): Promise<SummedObject | undefined> {
   const { deps } = context;
   try {
-    const outcome = await readObject(deps.raw, object);
+    const outcome = await readObject(deps.raw, object, context.uniqueMeters);
     context.unreadInARow = 0;
     if (outcome.kind === "summed") return outcome.object;
     await quarantineObject(context, object, outcome.reason);
@@ -69,16 +70,20 @@ function createGroup(context: RunContext): {
 } {
   let objects: SummedObject[] = [];
   let rows = 0;
+  let values = 0;
   const flush = async (): Promise<void> => {
     const group = objects;
     objects = [];
     rows = 0;
+    values = 0;
     if (group.length > 0) await commitGroup(context, group);
   };
   const add = async (object: SummedObject): Promise<void> => {
-    if (rows + object.byMeter.size > GROUP_ROWS_MAX) await flush();
+    const added = countValues(object.values);
+    if (rows + object.byMeter.size > GROUP_ROWS_MAX || values + added > GROUP_VALUES_MAX) await flush();
     objects.push(object);
     rows += object.byMeter.size;
+    values += added;
     if (objects.length >= GROUP_OBJECTS_MAX) await flush();
   };
   return { add, flush };

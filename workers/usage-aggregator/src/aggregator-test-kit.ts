@@ -123,9 +123,16 @@ export interface TestLine {
   meterKey?: string;
   qty?: string;
   at?: string;
+  value?: string;
 }
 
-export const line = ({ tenantId, meterKey = "api_requests", qty = "1", at = `${HOUR}:10:00.000Z` }: TestLine): string =>
+export const line = ({
+  tenantId,
+  meterKey = "api_requests",
+  qty = "1",
+  at = `${HOUR}:10:00.000Z`,
+  value,
+}: TestLine): string =>
   JSON.stringify({
     tenant_id: tenantId,
     meter_key: meterKey,
@@ -133,6 +140,7 @@ export const line = ({ tenantId, meterKey = "api_requests", qty = "1", at = `${H
     timestamp: at,
     received_at: at,
     ...(qty.startsWith("-") ? { correction: true } : {}),
+    ...(value === undefined ? {} : { value }),
   });
 
 let objectNames = 0;

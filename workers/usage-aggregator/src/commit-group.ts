@@ -74,7 +74,7 @@ async function findStillWaiting(
 }
 
 function countDone(context: RunContext, plan: GroupPlan, objects: readonly SummedObject[]): void {
-  const { report, uniqueMeters } = context;
+  const { report } = context;
   context.failuresInARow = 0;
   report.done += plan.seqs.length;
   report.rollup_rows += plan.rollups.length;
@@ -82,8 +82,6 @@ function countDone(context: RunContext, plan: GroupPlan, objects: readonly Summe
   for (const { events } of plan.adjustments) report.late_events += events;
   for (const object of objects) {
     report.events += object.events;
-    for (const [meterKey, { events }] of object.byMeter) {
-      if (uniqueMeters.has(meterKey)) report.unsupported_aggregation += events;
-    }
+    report.events_without_value += object.values.eventsWithout;
   }
 }

@@ -11,6 +11,7 @@ export interface RunContext {
   deps: Deps;
   run: JobRun;
   report: AggregationReport;
+  /** Meters of which distinct values are counted. */
   uniqueMeters: ReadonlySet<string>;
   bytesRead: number;
   failuresInARow: number;

@@ -5,6 +5,7 @@ import {
   boundCycle,
   createTestDeps,
   env,
+  HOUR,
   jobRun,
   line,
   objectsOf,
@@ -13,6 +14,7 @@ import {
   seedObject,
   seedTenant,
 } from "./aggregator-test-kit.ts";
+import { distinctOf, seedUniqueMeter } from "./distinct-test-kit.ts";
 
 type Mode = "before" | "after" | "crash_before" | "crash_after";
 const MODES: readonly Mode[] = ["before", "after", "crash_before", "crash_after"];
@@ -80,11 +82,13 @@ class Faults {
 async function seedScenario(tenantId: string): Promise<void> {
   await seedTenant(tenantId);
   const at = "2026-09-30T23:10:00.000Z";
-  await seedObject(tenantId, [line({ tenantId, qty: "1.5" }), line({ tenantId, qty: "2" })]);
-  await seedObject(tenantId, [line({ tenantId, qty: "4" })]);
+  const visit = (value: string, when?: string): string =>
+    line({ tenantId, meterKey: "visitors", value, ...(when === undefined ? {} : { at: when }) });
+  await seedObject(tenantId, [line({ tenantId, qty: "1.5" }), line({ tenantId, qty: "2" }), visit("a"), visit("b")]);
+  await seedObject(tenantId, [line({ tenantId, qty: "4" }), visit("b")]);
   await seedObject(tenantId, ["not a line"]);
-  await seedObject(tenantId, [line({ tenantId, qty: "8", at })], { hour: "2026-09-30T23" });
-  await seedObject(tenantId, [line({ tenantId, qty: "16" })], { row: null });
+  await seedObject(tenantId, [line({ tenantId, qty: "8", at }), visit("b", at)], { hour: "2026-09-30T23" });
+  await seedObject(tenantId, [line({ tenantId, qty: "16" }), visit("c")], { row: null });
 }
 
 async function checkScenario(tenantId: string, point: string): Promise<void> {
@@ -95,8 +99,15 @@ async function checkScenario(tenantId: string, point: string): Promise<void> {
     { status: "done" },
     { status: "done" },
   ]);
-  expect(await rollupsOf(tenantId), point).toMatchObject([{ qty: "23500000", events: 4 }]);
-  expect(await adjustmentsOf(tenantId), point).toMatchObject([{ qty: "8000000", events: 1 }]);
+  expect(await rollupsOf(tenantId), point).toMatchObject([
+    { qty: "23500000", events: 4 },
+    { meter_key: "visitors", events: 4 },
+  ]);
+  expect(await adjustmentsOf(tenantId), point).toMatchObject([
+    { qty: "8000000", events: 1 },
+    { meter_key: "visitors", qty: "1000000", events: 1 },
+  ]);
+  expect(await distinctOf(tenantId), point).toEqual({ inTime: [["visitors", HOUR, 3]], late: [["2026-09", 1]] });
   const audits = await rows("SELECT action FROM audit_logs WHERE tenant_id = ? ORDER BY action", tenantId);
   expect(audits, point).toEqual([{ action: "usage_object.adopted" }, { action: "usage_object.quarantined" }]);
   const traces = await rows("SELECT event_type FROM trace_events WHERE tenant_id = ? ORDER BY event_type", tenantId);
@@ -110,6 +121,7 @@ async function checkScenario(tenantId: string, point: string): Promise<void> {
 describe("a run that fails at any call", () => {
   it.each(MODES)("leaves everything counted once after the next runs (%s)", { timeout: 60_000 }, async (mode) => {
     await boundCycle("2026-09", 0);
+    await seedUniqueMeter("visitors");
     let calls = 0;
     for (let at = 1; at <= CALLS_MAX; at += 1) {
       const tenantId = `t_${mode}_${at}`;

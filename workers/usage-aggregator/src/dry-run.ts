@@ -5,6 +5,7 @@ import { DRY_RUN_OBJECTS_MAX, DRY_RUN_ROWS_MAX, RUN_BYTES_MAX } from "./limits.t
 import { type Adjustment, planGroup, planReconcile, QUEUE_START, type RollupDelta, type SummedObject } from "./plan.ts";
 import { readObject } from "./read-object.ts";
 import { JOB } from "./context.ts";
+import type { HourValues } from "./domain/plan-values.ts";
 
 /** What a run would do now, from the same plan that it would commit. */
 export interface AggregationPreview {
@@ -24,7 +25,7 @@ export interface AggregationPreview {
 /** Reads the first waiting objects and prints their plan; changes nothing. */
 export async function previewAggregation(deps: Deps, dueAtMs: number): Promise<AggregationPreview> {
   const { pending } = await deps.objects.countBacklog();
-  const { read, unread, summed, faults } = await readFirst(deps);
+  const { read, unread, summed, faults } = await readFirst(deps, await deps.rollups.findUniqueMeters());
   const plan = planGroup(summed, await deps.rollups.findLate(summed));
   const rollups = plan?.rollups ?? [];
   const adjustments = plan?.adjustments ?? [];
@@ -36,7 +37,7 @@ export async function previewAggregation(deps: Deps, dueAtMs: number): Promise<A
     would_finish: plan === undefined ? 0 : summed.length,
     would_quarantine: faults,
     rollups: rollups.slice(0, DRY_RUN_ROWS_MAX).map(presentRollup),
-    adjustments: adjustments.slice(0, DRY_RUN_ROWS_MAX).map(presentAdjustment),
+    adjustments: adjustments.slice(0, DRY_RUN_ROWS_MAX).map((row) => presentAdjustment(row, plan?.values.late ?? [])),
     truncated: pending > read || Math.max(rollups.length, adjustments.length) > DRY_RUN_ROWS_MAX || plan === undefined,
     reconcile_due: reconcile.kind === "pass",
   };
@@ -49,7 +50,7 @@ interface FirstObjects {
   faults: { seq: number; reason: string }[];
 }
 
-async function readFirst(deps: Deps): Promise<FirstObjects> {
+async function readFirst(deps: Deps, uniqueMeters: ReadonlySet<string>): Promise<FirstObjects> {
   const summed: SummedObject[] = [];
   const faults: FirstObjects["faults"] = [];
   let unread = 0;
@@ -57,7 +58,7 @@ async function readFirst(deps: Deps): Promise<FirstObjects> {
   for (const object of await deps.objects.findPending(QUEUE_START, DRY_RUN_OBJECTS_MAX)) {
     bytes += object.bytes;
     if (bytes > RUN_BYTES_MAX) break;
-    const outcome = await readObject(deps.raw, object).catch(() => undefined);
+    const outcome = await readObject(deps.raw, object, uniqueMeters).catch(() => undefined);
     if (outcome === undefined) unread += 1;
     else if (outcome.kind === "summed") summed.push(outcome.object);
     else faults.push({ seq: object.seq, reason: outcome.reason });
@@ -73,10 +74,14 @@ const presentRollup = ({ tenantId, meterKey, hour, qty, events }: RollupDelta): 
   events,
 });
 
-const presentAdjustment = (row: Adjustment): Record<string, unknown> => ({
-  tenant_id: row.tenantId,
-  meter_key: row.meterKey,
-  corrected_cycle: row.correctedCycle,
-  qty: formatQuantity(row.qty),
-  events: row.events,
-});
+function presentAdjustment(row: Adjustment, lateValues: readonly HourValues[]): Record<string, unknown> {
+  const values = lateValues.find(({ key, meterKey }) => key === row.key && meterKey === row.meterKey);
+  return {
+    tenant_id: row.tenantId,
+    meter_key: row.meterKey,
+    corrected_cycle: row.correctedCycle,
+    // Which of its values the cycle has already is found where they are written.
+    ...(values === undefined ? { qty: formatQuantity(row.qty) } : { qty_max: String(values.digests.length) }),
+    events: row.events,
+  };
+}

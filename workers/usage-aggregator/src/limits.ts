@@ -6,10 +6,16 @@ export const READS_AT_ONCE = 4;
 export const GROUP_OBJECTS_MAX = 100;
 /** Rollup rows after which a group is committed, so that its sums stay small in memory. */
 export const GROUP_ROWS_MAX = 2_000;
+/** Distinct values after which a group is committed, for the same reason. */
+export const GROUP_VALUES_MAX = 20_000;
+/** Characters of values in one statement, some 38,000 of them: below D1's 2 MB per parameter. */
+export const VALUES_JSON_CHARS_MAX = 1_000_000;
 /** Rows written by one statement: at most about 400 bytes each as JSON, below D1's 2 MB per parameter. */
 export const ROWS_PER_STATEMENT = 2_000;
 /** Different meters in one object: twice what usage-writer can put into one. More would not fit into one commit. */
 export const OBJECT_METERS_MAX = 10_000;
+/** Distinct values in one object: more than usage-writer can put into one, in 6 MB of digests. */
+export const OBJECT_VALUES_MAX = 50_000;
 /** Largest object that is read: about 2.5 million lines, which one run can finish within the 30 s of CPU a cron has. */
 export const OBJECT_BYTES_MAX = 512 * 1024 * 1024;
 /** Bytes read by one run, for the same reason. The first object is always taken. */
@@ -17,7 +23,7 @@ export const RUN_BYTES_MAX = 512 * 1024 * 1024;
 /** Chunk asked of R2 at a time: fewer turns of the event loop than the 4 KB that a plain reader gets. */
 export const READ_CHUNK_BYTES = 256 * 1024;
 
-/** D1 statements after which a run takes no new work; D1 allows 1,000 an invocation and a group may need 60 to end. */
+/** D1 statements after which a run takes no new work; D1 allows 1,000 an invocation and a group may need 100 to end. */
 export const RUN_STATEMENTS_MAX = 840;
 /** Times a group is planned again because another run, a close or a purge came first. */
 export const PLANS_PER_GROUP_MAX = 3;
@@ -27,8 +33,8 @@ export const FAILURES_IN_A_ROW_MAX = 3;
 export const UNREAD_IN_A_ROW_MAX = 40;
 /** Waiting and quarantined objects are counted up to this, so that counting stays cheap. */
 export const COUNTED_ROWS_MAX = 10_000;
-/** Meters looked at for an aggregation that rollups cannot carry. */
-export const METERS_READ_MAX = 1_000;
+/** Meters that count distinct values and are known to a run; an object with values of another one waits. */
+export const UNIQUE_METERS_MAX = 10_000;
 
 /** Objects a dry run reads, and rows of each kind it prints. */
 export const DRY_RUN_OBJECTS_MAX = 100;

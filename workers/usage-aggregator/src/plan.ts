@@ -1,5 +1,7 @@
-import type { Cycle } from "@prego/core/period";
+import { type Cycle, cycleOfHour } from "@prego/core/period";
 import { combineSums, isInt64, type MeterSum } from "./domain/meter-sum.ts";
+import { type PlannedValues, planValues } from "./domain/plan-values.ts";
+import type { ObjectValues } from "./domain/value-reader.ts";
 
 /** A row of `usage_objects` that waits. */
 export interface PendingObject {
@@ -22,6 +24,7 @@ export const QUEUE_START: QueuePlace = { failures: 0, seq: 0 };
 /** An object that was read to its end and is what its row says. */
 export interface SummedObject extends PendingObject {
   byMeter: ReadonlyMap<string, MeterSum>;
+  values: ObjectValues;
 }
 
 /** What one row of `usage_rollups` grows by. */
@@ -37,6 +40,7 @@ export interface Adjustment {
   meterKey: string;
   correctedCycle: Cycle;
   key: string;
+  /** 0 for a distinct-count meter: its new values are counted where they are written. */
   qty: bigint;
   events: number;
 }
@@ -50,9 +54,9 @@ export interface GroupPlan {
   adjustments: Adjustment[];
   /** What the rollups rest on: none of these objects came too late for its cycle. */
   inTime: { seq: number; tenantId: string; cycle: Cycle }[];
+  /** What counts once in a cycle. */
+  values: PlannedValues;
 }
-
-export const cycleOfHour = (hour: string): Cycle => hour.slice(0, 7);
 
 /**
  * Turns read objects into one commit: objects in time add to rollups, late ones become one adjustment per meter each.
@@ -68,7 +72,8 @@ export function planGroup(objects: readonly SummedObject[], late: ReadonlySet<nu
     const cycle = cycleOfHour(hour);
     if (late.has(seq)) {
       for (const [meterKey, { qty, events }] of object.byMeter) {
-        adjustments.push({ tenantId, meterKey, correctedCycle: cycle, key, qty, events });
+        const isUnique = object.values.byMeter.has(meterKey);
+        adjustments.push({ tenantId, meterKey, correctedCycle: cycle, key, qty: isUnique ? 0n : qty, events });
       }
       continue;
     }
@@ -82,7 +87,8 @@ export function planGroup(objects: readonly SummedObject[], late: ReadonlySet<nu
   const rows = [...rollups.values()];
   if (![...rows, ...adjustments].every(({ qty }) => isInt64(qty))) return undefined;
   const tenantIds = [...new Set(objects.map(({ tenantId }) => tenantId))];
-  return { seqs: objects.map(({ seq }) => seq), tenantIds, rollups: rows, adjustments, inTime };
+  const values = planValues(objects, late);
+  return { seqs: objects.map(({ seq }) => seq), tenantIds, rollups: rows, adjustments, inTime, values };
 }
 
 /** Whether adding the plan to the stored sums, by {@link rollupName}, leaves 64 bits. */

@@ -12,7 +12,11 @@ export type ReadOutcome = { kind: "summed"; object: SummedObject } | { kind: "fa
  * Reads an object once and holds it to its row and its key. The reason of a fault names a line, never its content.
  * @throws what R2 throws: that says nothing about the object, so it stays waiting.
  */
-export async function readObject(raw: RawUsage, object: PendingObject): Promise<ReadOutcome> {
+export async function readObject(
+  raw: RawUsage,
+  object: PendingObject,
+  uniqueMeters: ReadonlySet<string>,
+): Promise<ReadOutcome> {
   const place = parseUsageObjectKey(object.key);
   if (place === undefined || place.tenantId !== object.tenantId || place.hour !== object.hour) {
     return fault("row and key differ");
@@ -24,7 +28,7 @@ export async function readObject(raw: RawUsage, object: PendingObject): Promise<
     await stored.body.cancel();
     return fault("size differs");
   }
-  const lines = createLineReader(object);
+  const lines = createLineReader({ ...object, uniqueMeters });
   const feed = createTextFeed(lines);
   const drained = await drain(stored.body, feed.push);
   if (typeof drained === "string") return fault(drained);
@@ -33,7 +37,7 @@ export async function readObject(raw: RawUsage, object: PendingObject): Promise<
   if (drained.bytes !== object.bytes) return fault("size differs");
   if (drained.sha256 !== object.sha256) return fault("hash differs");
   if (lines.sums.lines !== object.events) return fault("count differs");
-  return { kind: "summed", object: { ...object, byMeter: lines.sums.byMeter } };
+  return { kind: "summed", object: { ...object, byMeter: lines.sums.byMeter, values: lines.sums.values } };
 }
 
 interface TextFeed {

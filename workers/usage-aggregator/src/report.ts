@@ -19,8 +19,8 @@ export type AggregationReport = {
   /** Objects that another run finished, or a purge took, while this one read them. */
   already_done: number;
   quarantined: number;
-  /** Events on meters that count distinct values, which rollups cannot tell. Their sum and number are kept. */
-  unsupported_aggregation: number;
+  /** Events of meters that count distinct values that name none, stored before the meter was: they are events and no value. */
+  events_without_value: number;
   /** Objects that wait after the run, and all that are quarantined; counted up to 10,000. Null if that failed. */
   remaining: number | null;
   quarantined_total: number | null;
@@ -39,7 +39,7 @@ export const emptyReport = (): AggregationReport => ({
   adjustment_rows: 0,
   already_done: 0,
   quarantined: 0,
-  unsupported_aggregation: 0,
+  events_without_value: 0,
   remaining: null,
   quarantined_total: null,
   stopped_early: null,

@@ -117,19 +117,6 @@ describe("runAggregation", () => {
     expect(await rollupsOf("t_staying")).toHaveLength(1);
   });
 
-  it("says how much usage is on meters that count distinct values, and keeps its sum", async () => {
-    await execute(
-      "INSERT INTO meters (meter_key, display_name, unit, aggregation, created_at) VALUES ('visitors', 'V', 'visitor', 'unique', '2026')",
-    );
-    await seedTenant("t_unique");
-    await seedObject("t_unique", [
-      line({ tenantId: "t_unique", meterKey: "visitors" }),
-      line({ tenantId: "t_unique" }),
-    ]);
-    expect(await aggregate()).toMatchObject({ unsupported_aggregation: 1, done: 1 });
-    expect(await rollupsOf("t_unique")).toMatchObject([{ events: 1 }, { meter_key: "visitors", events: 1 }]);
-  });
-
   it("finishes more objects and meters than one commit or statement takes", async () => {
     await seedTenant("t_many");
     for (let index = 0; index < 130; index += 1) await seedObject("t_many", [line({ tenantId: "t_many" })]);

@@ -12,10 +12,10 @@ import type { AggregationReport } from "./report.ts";
  */
 export async function runAggregation(deps: Deps, run: JobRun): Promise<AggregationReport> {
   const context = createContext(deps, run);
-  await attempt(context, "meters", async () => {
+  await attempt(context, "queue", async () => {
     context.uniqueMeters = await deps.rollups.findUniqueMeters();
+    await aggregatePending(context);
   });
-  await attempt(context, "queue", () => aggregatePending(context));
   if (context.failedSeqs.size > 0) {
     await attempt(context, "failed", () => deps.objects.noteFailed([...context.failedSeqs]));
   }

@@ -5,4 +5,4 @@ export { dispatches, provisionJobs } from "./provisioning.ts";
 export { jobLeases, jobRuns, purgeRuns, purgeSteps } from "./purge-jobs.ts";
 export { meters, planMeters, plans, stripeEvents, stripeSubscriptions, tenantPlans, tenantsMaster } from "./tenants.ts";
 export { auditDetails, auditLogs, funnelEvents, traceEvents } from "./trace-audit-funnel.ts";
-export { usageAdjustments, usageObjects, usageRollups } from "./usage.ts";
+export { usageAdjustments, usageDistinctValues, usageObjects, usageRollups } from "./usage.ts";

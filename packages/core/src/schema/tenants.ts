@@ -9,9 +9,9 @@ export const meters = sqliteTable("meters", {
   displayName: text("display_name").notNull(),
   /** Unit of one whole quantity, such as `request` or `GB`. */
   unit: text("unit").notNull(),
-  /** How events of an hour and hours of a cycle combine. `unique` is no longer accepted: it is neither rolled up nor billed. */
+  /** How events of an hour and hours of a cycle combine; `unique` counts the distinct values of a cycle. */
   aggregation: text("aggregation", { enum: ["sum", "count", "max", "last", "unique"] }).notNull(),
-  /** Property of a CloudEvent's `data` that holds the quantity; null means `value`. */
+  /** Property of a CloudEvent's `data` that holds the quantity, or the value of a `unique` meter; null means `value`. */
   valueProperty: text("value_property"),
   createdAt: instant("created_at").notNull(),
 });

@@ -42,8 +42,28 @@ export const usageRollups = sqliteTable(
     firstEventAt: instant("first_event_at").notNull(),
     lastEventAt: instant("last_event_at").notNull(),
     updatedAt: instant("updated_at").notNull(),
+    /** Distinct values that this hour was the first of its cycle to see; late ones are in the adjustments. */
+    newValues: integer("new_values").notNull().default(0),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.hour] })],
+);
+
+/** One value that a distinct-count meter saw in a cycle, so that it counts once. Written by usage-aggregator. */
+export const usageDistinctValues = sqliteTable(
+  "usage_distinct_values",
+  {
+    tenantId: text("tenant_id").notNull(),
+    meterKey: text("meter_key").notNull(),
+    /** Cycle of the event's own time, `2026-11`. */
+    cycle: text("cycle").notNull(),
+    /** First 22 characters, 132 bits, of SHA-256 in base64url over tenant, meter and value. The value itself is in R2 only. */
+    valueDigest: text("value_digest").notNull(),
+    /** UTC hour that counts it: the earliest by event time, of whatever came in time. */
+    hour: text("hour").notNull(),
+    /** 1: first seen in usage that came after its cycle's stored bound, and counted by that adjustment. */
+    isLate: integer("is_late").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.cycle, table.valueDigest] })],
 );
 
 /** Usage that arrived after its cycle's stored bound. Written by usage-aggregator, billed by cycle-close. */
@@ -58,7 +78,7 @@ export const usageAdjustments = sqliteTable(
     r2Key: text("r2_key").notNull(),
     /** Cycle whose close billed it; null until then. */
     billedCycle: text("billed_cycle"),
-    /** Signed quantity in micro-units. */
+    /** Signed quantity in micro-units; of a distinct-count meter, the values that were new to the cycle. */
     qty: int64("qty").notNull(),
     events: integer("events").notNull(),
     createdAt: instant("created_at").notNull(),

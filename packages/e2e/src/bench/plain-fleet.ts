@@ -66,7 +66,7 @@ export async function storePlainFleet({ database, emulator }: CloseBench, fleet:
       ${numbers}, numbered AS (SELECT i, m.value AS meter, i * ${fleet.meters} + m.value + CAST(?2 AS INTEGER) AS number
         FROM n, json_each(?3) m)
       SELECT printf('ten_%06d', i), 'meter_' || meter, ?4, ${INCLUDED_MICROS_PER_HOUR} + iif(number % 5 = 0, 0, 1000000 * (1 + number % 97)),
-        10, 1, 1, 1, ?4 || ':00:00.000Z', ?4 || ':59:00.000Z', ?4 || ':59:59.000Z' FROM numbered`,
+        10, 1, 1, 1, ?4 || ':00:00.000Z', ?4 || ':59:00.000Z', ?4 || ':59:59.000Z', 0 FROM numbered`,
       fleet.tenants,
       fleet.seed,
       JSON.stringify(meters),

@@ -1,7 +1,15 @@
 import type { SharedBindings } from "@prego/core/http";
 import type { CountedTotal, HarnessStatus } from "./fault-plan.ts";
 
-const WIPED = ["usage_objects", "usage_rollups", "usage_adjustments", "job_runs", "job_leases", "cycle_runs"];
+const WIPED = [
+  "usage_objects",
+  "usage_rollups",
+  "usage_distinct_values",
+  "usage_adjustments",
+  "job_runs",
+  "job_leases",
+  "cycle_runs",
+];
 
 /** Empties what a scenario leaves, so that each meets the same number of calls, and adds its tenants. */
 export async function resetStores({ DB, BUCKET }: SharedBindings, tenantIds: readonly string[]): Promise<void> {

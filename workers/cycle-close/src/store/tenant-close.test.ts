@@ -68,7 +68,7 @@ describe("a batch of closes", () => {
     ["a rollup grew", "UPDATE usage_rollups SET qty = qty + 1 WHERE meter_key = 'api'"],
     [
       "a rollup came",
-      "INSERT INTO usage_rollups VALUES ('t1', 'new', '2026-11-02T00', 1, 1, NULL, NULL, NULL, '', '', '')",
+      "INSERT INTO usage_rollups VALUES ('t1', 'new', '2026-11-02T00', 1, 1, NULL, NULL, NULL, '', '', '', 0)",
     ],
     ["a rollup went", "DELETE FROM usage_rollups WHERE meter_key = 'mail'"],
     ["an object up to the bound became pending again", "UPDATE usage_objects SET status = 'pending'"],

@@ -2,6 +2,7 @@ import { hourStartMs } from "@prego/core/period";
 import { parseUsageLine, USAGE_LINE_CHARS_MAX } from "@prego/core/usage-event";
 import { OBJECT_METERS_MAX } from "../limits.ts";
 import { addEvent, type MeterSum, startSum } from "./meter-sum.ts";
+import { createValueReader, type ObjectValues } from "./value-reader.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -10,12 +11,15 @@ export interface ExpectedLines {
   tenantId: string;
   /** UTC hour, `2026-11-21T02`. */
   hour: string;
+  /** Meters of which distinct values are counted. */
+  uniqueMeters: ReadonlySet<string>;
 }
 
 /** What the lines of one object came to. */
 export interface LineSums {
   lines: number;
   byMeter: Map<string, MeterSum>;
+  values: ObjectValues;
 }
 
 /** Takes the text of an object piece by piece; a returned text is the reason why the object is not usable. */
@@ -25,11 +29,12 @@ export interface LineReader {
   readonly sums: LineSums;
 }
 
-/** Sums an object's lines as they come; it never holds more than a piece of text, an unfinished line and the sums. */
-export function createLineReader({ tenantId, hour }: ExpectedLines): LineReader {
+/** Sums an object's lines as they come; it never holds more than a piece of text, an unfinished line, the sums and the digests. */
+export function createLineReader({ tenantId, hour, uniqueMeters }: ExpectedLines): LineReader {
   const startMs = hourStartMs(hour);
   const byMeter = new Map<string, MeterSum>();
-  const sums: LineSums = { lines: 0, byMeter };
+  const { take, values } = createValueReader(tenantId, uniqueMeters);
+  const sums: LineSums = { lines: 0, byMeter, values };
   let unfinished = "";
 
   const addLine = (text: string): string | undefined => {
@@ -40,6 +45,8 @@ export function createLineReader({ tenantId, hour }: ExpectedLines): LineReader 
     if (line.tenantId !== tenantId) return `line ${sums.lines}: foreign tenant`;
     const offsetMs = line.timestampMs - startMs;
     if (offsetMs < 0 || offsetMs >= HOUR_MS) return `line ${sums.lines}: foreign hour`;
+    const tooMany = take(line.meterKey, line.value);
+    if (tooMany !== undefined) return tooMany;
     const sum = byMeter.get(line.meterKey);
     if (sum !== undefined) {
       addEvent(sum, line.qtyMicros, line.timestampMs);

@@ -1,4 +1,4 @@
-/** What the events of one meter in one hour add up to. Every aggregation but the unique count can be read from it. */
+/** What the events of one meter in one hour add up to. Every aggregation but the distinct count can be read from it. */
 export interface MeterSum {
   /** Signed sum, micro-units. */
   qty: bigint;

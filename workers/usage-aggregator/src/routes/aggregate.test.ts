@@ -14,6 +14,7 @@ import {
   seedObject,
   seedTenant,
 } from "../aggregator-test-kit.ts";
+import { seedUniqueMeter } from "../distinct-test-kit.ts";
 import worker from "../index.ts";
 
 describe("POST /aggregate", () => {
@@ -36,7 +37,10 @@ describe("POST /aggregate", () => {
     await seedTenant("t_dry");
     await boundCycle("2026-01", 0);
     await seedObject("t_dry", [line({ tenantId: "t_dry", qty: "2.5" }), line({ tenantId: "t_dry" })]);
-    await seedObject("t_dry", [line({ tenantId: "t_dry", at: "2026-01-01T00:00:00.000Z" })], { hour: "2026-01-01T00" });
+    await seedUniqueMeter("visitors");
+    const at = "2026-01-01T00:00:00.000Z";
+    const visit = line({ tenantId: "t_dry", meterKey: "visitors", value: "a", at });
+    await seedObject("t_dry", [line({ tenantId: "t_dry", at }), visit, visit], { hour: "2026-01-01T00" });
     const bad = await seedObject("t_dry", ["oops"]);
     const before = await snapshot();
     const response = await post("/aggregate?dry_run=1");
@@ -49,12 +53,15 @@ describe("POST /aggregate", () => {
         would_finish: 2,
         would_quarantine: [{ seq: bad.seq, reason: "line 1: not JSON" }],
         rollups: [{ tenant_id: "t_dry", meter_key: "api_requests", qty: "3.5", events: 2 }],
-        adjustments: [{ tenant_id: "t_dry", corrected_cycle: "2026-01", qty: "1", events: 1 }],
+        adjustments: [
+          { tenant_id: "t_dry", corrected_cycle: "2026-01", qty: "1", events: 1 },
+          { meter_key: "visitors", qty_max: "1", events: 2 },
+        ],
         truncated: false,
       },
     });
     expect(await snapshot()).toEqual(before);
-    expect(await aggregate()).toMatchObject({ done: 2, quarantined: 1, rollup_rows: 1, adjustment_rows: 1 });
+    expect(await aggregate()).toMatchObject({ done: 2, quarantined: 1, rollup_rows: 1, adjustment_rows: 2 });
   });
 
   it("answers 409 with the running job while another run holds the lease", async () => {

@@ -1,15 +1,9 @@
-import { formatInstant } from "@prego/core/period";
+import { cycleOfHour, formatInstant } from "@prego/core/period";
 import { requireChanged, requireTrue, type Statement } from "@prego/core/store";
 import { type SQL, sql } from "drizzle-orm";
-import { METERS_READ_MAX, ROWS_PER_STATEMENT } from "../limits.ts";
-import {
-  type Adjustment,
-  cycleOfHour,
-  type GroupPlan,
-  type PendingObject,
-  type RollupDelta,
-  rollupName,
-} from "../plan.ts";
+import { ROWS_PER_STATEMENT, UNIQUE_METERS_MAX } from "../limits.ts";
+import { type Adjustment, type GroupPlan, type PendingObject, type RollupDelta, rollupName } from "../plan.ts";
+import { writeValues } from "./distinct-values.ts";
 import { markDone } from "./objects.ts";
 import type { Session } from "./session.ts";
 
@@ -21,7 +15,7 @@ export interface RollupStore {
   commitGroup: (plan: GroupPlan, nowMs: number) => Promise<void>;
   /** Stored sums behind a plan, by `rollupName`. */
   findStoredSums: (plan: GroupPlan) => Promise<Map<string, bigint>>;
-  /** Meters that count distinct values, which sums cannot tell. */
+  /** Meters that count distinct values. */
   findUniqueMeters: () => Promise<Set<string>>;
 }
 
@@ -41,6 +35,7 @@ export function createRollupStore(session: Session): RollupStore {
         requireChanged(plan.seqs.length),
         ...chunk(plan.rollups).map((rows) => upsertRollups(rows, nowMs)),
         ...chunk(plan.adjustments).map((rows) => insertAdjustments(rows, nowMs)),
+        ...writeValues(plan.values),
         noteFirstUsage(plan.tenantIds, nowMs),
       ]),
     findStoredSums: async (plan) => {
@@ -53,7 +48,7 @@ export function createRollupStore(session: Session): RollupStore {
     },
     findUniqueMeters: async () => {
       const rows = await session.read<{ meterKey: string }>(sql`SELECT meter_key AS "meterKey" FROM meters
-        WHERE aggregation = 'unique' LIMIT ${sql.raw(String(METERS_READ_MAX))}`);
+        WHERE aggregation = 'unique' LIMIT ${sql.raw(String(UNIQUE_METERS_MAX))}`);
       return new Set(rows.map(({ meterKey }) => meterKey));
     },
   };

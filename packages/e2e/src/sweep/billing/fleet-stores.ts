@@ -73,7 +73,7 @@ export async function seedFleet(
     ),
     insert(
       `INSERT INTO usage_rollups SELECT value ->> 0, value ->> 1, value ->> 2, CAST(value ->> 3 AS INTEGER), 1, NULL, NULL, NULL,
-         value ->> 2 || ':00:00.000Z', value ->> 2 || ':59:00.000Z', value ->> 2 || ':59:59.000Z' FROM json_each(?)`,
+         value ->> 2 || ':00:00.000Z', value ->> 2 || ':59:00.000Z', value ->> 2 || ':59:59.000Z', 0 FROM json_each(?)`,
       fleet.flatMap(({ tenantId, usage }) =>
         usage.map(({ meterKey, hour, micros }) => [tenantId, meterKey, hour, micros.toString()]),
       ),
