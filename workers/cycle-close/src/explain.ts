@@ -3,7 +3,7 @@ import type { Cycle } from "@prego/core/period";
 import { formatQuantity } from "@prego/core/quantity";
 import type { Deps } from "./deps.ts";
 import { EXPLAIN_OBJECTS_MAX } from "./limits.ts";
-import { EMPTY_DIGEST } from "./plan/base-lines.ts";
+import { combinationOf, EMPTY_DIGEST } from "./plan/base-lines.ts";
 import type { CloseLine } from "./plan/close-line.ts";
 import type { Aggregation } from "./plan/inputs.ts";
 import { type LinePart, nameParts, partBounds, partKey } from "./plan/line-part.ts";
@@ -84,9 +84,9 @@ async function doDigestsMatch(
   });
 }
 
-/** As the close combines the hours: a meter without a price is added up. */
+/** As the close combines the hours. */
 const aggregationOf = (line: CloseLine | undefined): Aggregation =>
-  line === undefined || line.snapshot.price === null ? "sum" : line.snapshot.aggregation;
+  line === undefined ? "sum" : combinationOf(line.snapshot.aggregation, line.snapshot.price !== null);
 
 /** Objects behind the rollups: those set aside, stored after the bound, or released after the close are not. */
 const isCounted = ({ seq, status }: RawObject, seqBound: number | null): boolean =>
@@ -99,6 +99,7 @@ const presentHour = ({
   minQty,
   maxQty,
   lastQty,
+  newValues,
 }: Awaited<ReturnType<typeof listHours>>[number]) => ({
   hour,
   quantity: formatQuantity(qty),
@@ -106,6 +107,7 @@ const presentHour = ({
   ...(minQty === null ? {} : { min: formatQuantity(minQty) }),
   ...(maxQty === null ? {} : { max: formatQuantity(maxQty) }),
   ...(lastQty === null ? {} : { last: formatQuantity(lastQty) }),
+  ...(newValues === 0 ? {} : { new_values: newValues }),
 });
 
 const presentObject = ({ seq, r2Key, hour, events, bytes, sha256, status }: RawObject, counted: boolean) => ({

@@ -76,3 +76,5 @@ export const SUMS_PER_RUN_MAX = 50;
 export const EXPLAIN_OBJECTS_MAX = 2_000;
 /** Raw bytes that a recomputation reads. */
 export const RECOMPUTE_BYTES_MAX = 512 * 1024 * 1024;
+/** Distinct values that a recomputation counts: some 30 MB of digests. */
+export const RECOMPUTE_VALUES_MAX = 200_000;

@@ -61,20 +61,24 @@ describe("the cycle's own lines", () => {
     expect(lines.map(({ snapshot }) => snapshot.pool?.covered_micros)).toEqual(["30000000", "4000000", undefined]);
   });
 
-  test("combine hours as the meter says: counted, largest and latest", () => {
-    const plan = planVersion([planMeter("hits"), planMeter("peak"), planMeter("seats")]);
+  test("combine hours as the meter says: counted, largest, latest and distinct", () => {
+    const plan = planVersion([planMeter("hits"), planMeter("peak"), planMeter("seats"), planMeter("visitors")]);
     const meters = new Map([
       ["hits", { aggregation: "count" as const, unit: "hit" }],
       ["peak", { aggregation: "max" as const, unit: "GB" }],
       ["seats", { aggregation: "last" as const, unit: "seat" }],
+      ["visitors", { aggregation: "unique" as const, unit: "visitor" }],
+      ["unpriced", { aggregation: "unique" as const, unit: "visitor" }],
     ]);
     const used = [
       usage("hits", 999n, { events: 7n }),
       usage("peak", 999n, { maxQty: 12n * UNIT }),
       usage("seats", 999n, { lastQty: 3n * UNIT }),
+      usage("visitors", 999n, { newValues: 5n }),
+      usage("unpriced", 999n, { newValues: 4n }),
     ];
     const { lines } = planTenantClose(closeInputs(plan, { meters, usage: used }));
-    expect(lines.map((line) => line.quantity / UNIT)).toEqual([7n, 12n, 3n]);
+    expect(lines.map((line) => line.quantity / UNIT)).toEqual([7n, 12n, 3n, 4n, 5n]);
   });
 
   test("record a meter that the plan does not name, at no cost", () => {
@@ -146,12 +150,6 @@ describe("a tenant that cannot be closed", () => {
     const inputs = closeInputs(plan, { usage: [usage("api", 1n)], stripeCustomerId: null });
     expect(reasonOf(() => planTenantClose(inputs))).toBe("stripe_customer_missing");
     expect(reasonOf(() => planTenantClose(closeInputs(plan, { stripeCustomerId: null })))).toBe("closed");
-  });
-
-  test("says that its meter counts unique values, which hours cannot add up to", () => {
-    const meters = new Map([["api", { aggregation: "unique" as const, unit: "user" }]]);
-    const inputs = closeInputs(planVersion([planMeter("api")]), { meters, usage: [usage("api", 1n)] });
-    expect(reasonOf(() => planTenantClose(inputs))).toBe("aggregation_not_billable");
   });
 
   test("says that the plan names no Stripe meter, or that a rollup lacks its maximum", () => {
@@ -252,6 +250,16 @@ describe("late usage", () => {
       earlierParts: new Map([["2026-10", [wholeCycle(then)]]]),
     });
     expect(lateLines(inputs)).toMatchObject([{ overage: 7n * UNIT, amountMinor: 35n }]);
+  });
+
+  test("of a distinct-count meter is priced by the values that were new to the cycle", () => {
+    const plan = planVersion([planMeter("api", { included: 100n * UNIT })]);
+    const meters = new Map([["api", { aggregation: "unique" as const, unit: "visitor" }]]);
+    const used = [usage("api", 999n, { newValues: 90n })];
+    const stored = asStored(planTenantClose(closeInputs(plan, { cycle: "2026-10", usage: used, meters })).lines);
+    expect(lateLines(closeInputs(plan, { late: [{ ...late(25n), events: 400n }], stored, meters }))).toMatchObject([
+      { quantity: 25n * UNIT, included: 10n * UNIT, overage: 15n * UNIT, amountMinor: 30n },
+    ]);
   });
 
   test("of a largest-value meter is recorded, shown and not priced", () => {

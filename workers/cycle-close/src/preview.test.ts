@@ -16,8 +16,8 @@ import type { Preview } from "./preview.ts";
 import { send } from "./route-test-kit.ts";
 
 const TENANTS = ["t1", "t2", "t3", "t4", "t5"];
-const METERS = ["cpu", "hits", "peak", "traffic"];
-const AGGREGATIONS = ["sum", "count", "max", "last"];
+const METERS = ["cpu", "hits", "visitors", "peak", "traffic"];
+const AGGREGATIONS = ["sum", "count", "unique", "max", "last"];
 
 async function seedRandomFleet(random: (below: number) => number): Promise<void> {
   const rate = (): string => `${random(50)}.${String(random(1_000_000)).padStart(6, "0")}`;
@@ -42,7 +42,7 @@ async function seedRandomFleet(random: (below: number) => number): Promise<void>
     ["items", "invoice_item"],
     ["events", "meter_event"],
   ] as const) {
-    const meters = METERS.slice(0, 2 + random(3)).map((key, index) => [
+    const meters = METERS.slice(0, 2 + random(4)).map((key, index) => [
       key,
       {
         aggregation: AGGREGATIONS[index] ?? "sum",
@@ -70,7 +70,14 @@ async function seedRandomFleet(random: (below: number) => number): Promise<void>
       for (let hour = 0; hour < random(4); hour += 1) {
         const month = random(2) === 0 ? "2026-10" : CYCLE;
         const qty = BigInt(random(90_000_000) - (random(9) === 0 ? 90_000_000 : 0));
-        const rollup = { hour: `${month}-1${hour}T07`, qty, events: 1 + random(60), max: qty, last: qty };
+        const rollup = {
+          hour: `${month}-1${hour}T07`,
+          qty,
+          events: 1 + random(60),
+          max: qty,
+          last: qty,
+          newValues: random(60),
+        };
         await seedRollup(tenant, meter, rollup);
       }
     }
@@ -98,7 +105,7 @@ describe("a preview", () => {
       for (const [index, tenant] of TENANTS.entries()) {
         if (random(2) === 0) continue;
         const qty = BigInt(random(50_000_000) - 10_000_000);
-        await seedLate(tenant, METERS[random(2)] ?? "cpu", {
+        await seedLate(tenant, METERS[random(3)] ?? "cpu", {
           corrected: "2026-10",
           key: usageObjectKey({ tenantId: tenant, hour: `2026-10-1${random(4)}T07`, name: `late${index}` }),
           qty,

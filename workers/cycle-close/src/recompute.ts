@@ -2,6 +2,7 @@ import { cycleBounds, hourOf } from "@prego/core/period";
 import { formatQuantity, MICROS_PER_UNIT } from "@prego/core/quantity";
 import { parseUsageLine } from "@prego/core/usage-event";
 import type { Deps } from "./deps.ts";
+import { countDistinct, type DistinctCounter } from "./count-distinct.ts";
 import { RECOMPUTE_BYTES_MAX } from "./limits.ts";
 import { compareHours, type HourDifference, type HourSum } from "./plan/compare-hours.ts";
 import type { Aggregation } from "./plan/inputs.ts";
@@ -13,7 +14,7 @@ import { readRawLines } from "./store/raw-lines.ts";
 export interface Recomputation {
   /** True when every object could be read with its stored hash and every hour agrees. */
   equal: boolean;
-  /** False when there was too much to read: then only the objects read are compared with nothing. */
+  /** False when there was too much to read, or too many distinct values: then nothing is compared. */
   complete: boolean;
   /** What the cycle's hours make together, as the meter is aggregated. */
   quantity: string;
@@ -39,6 +40,7 @@ export async function recomputeLine(
 ): Promise<Recomputation> {
   const sums = new Map<string, RawSum>();
   const problems: Recomputation["problems"] = [];
+  const distinct = source.aggregation === "unique" ? countDistinct() : undefined;
   let complete = !source.isTruncated;
   let bytes = 0;
   for (const object of source.objects) {
@@ -47,10 +49,15 @@ export async function recomputeLine(
       complete = false;
       break;
     }
-    const problem = await addObject(deps, { key, object, sums });
+    const problem = await addObject(deps, { key, object, sums, distinct });
     if (problem !== undefined) problems.push({ r2_key: object.r2Key, problem });
   }
-  const rolledUp = new Map(source.hours.map((hour) => [hour.hour, { ...hour, events: BigInt(hour.events) }]));
+  if (distinct?.isFull() === true) complete = false;
+  for (const [hour, newValues] of distinct?.byHour() ?? []) {
+    const sum = sums.get(hour);
+    if (sum !== undefined) sum.newValues = newValues;
+  }
+  const rolledUp = new Map(source.hours.map((hour) => [hour.hour, toSum(hour)]));
   const differences = complete ? compareHours(rolledUp, sums) : [];
   const parts = source.parts.flatMap((part) => {
     if (part === undefined) return [];
@@ -66,6 +73,12 @@ export async function recomputeLine(
     problems,
   };
 }
+
+const toSum = (hour: RollupHour): HourSum => ({
+  ...hour,
+  events: BigInt(hour.events),
+  newValues: BigInt(hour.newValues),
+});
 
 const addUp = (
   sums: ReadonlyMap<string, RawSum>,
@@ -94,15 +107,16 @@ function combineSums(sums: ReadonlyMap<string, RawSum>, aggregation: Aggregation
       return hours.reduce((max, hour) => (hour.maxQty > max ? hour.maxQty : max), hours[0]?.maxQty ?? 0n);
     case "last":
       return hours.at(-1)?.lastQty ?? 0n;
-    case "sum":
     case "unique":
+      return hours.reduce((sum, hour) => sum + hour.newValues, 0n) * MICROS_PER_UNIT;
+    case "sum":
       return hours.reduce((sum, hour) => sum + hour.qty, 0n);
   }
 }
 
 /** Adds one line as the aggregator does: of several at the same millisecond the largest is the latest. */
 function addLine(sum: RawSum | undefined, qty: bigint, atMs: number): RawSum {
-  if (sum === undefined) return { qty, events: 1n, maxQty: qty, lastQty: qty, lastAtMs: atMs };
+  if (sum === undefined) return { qty, events: 1n, maxQty: qty, lastQty: qty, lastAtMs: atMs, newValues: 0n };
   const isLater = atMs > sum.lastAtMs || (atMs === sum.lastAtMs && qty > sum.lastQty);
   return {
     qty: sum.qty + qty,
@@ -110,12 +124,23 @@ function addLine(sum: RawSum | undefined, qty: bigint, atMs: number): RawSum {
     maxQty: qty > sum.maxQty ? qty : sum.maxQty,
     lastQty: isLater ? qty : sum.lastQty,
     lastAtMs: isLater ? atMs : sum.lastAtMs,
+    newValues: 0n,
   };
 }
 
 async function addObject(
   { bucket }: Pick<Deps, "bucket">,
-  { key, object, sums }: { key: LineKey; object: RawObject; sums: Map<string, RawSum> },
+  {
+    key,
+    object,
+    sums,
+    distinct,
+  }: {
+    key: LineKey;
+    object: RawObject;
+    sums: Map<string, RawSum>;
+    distinct: DistinctCounter | undefined;
+  },
 ): Promise<Recomputation["problems"][number]["problem"] | undefined> {
   const { startMs, endMs } = cycleBounds(key.cycle);
   let hasInvalidLine = false;
@@ -125,10 +150,11 @@ async function addObject(
       hasInvalidLine = true;
       return;
     }
-    const { meterKey, timestampMs, qtyMicros } = parsed.line;
+    const { meterKey, timestampMs, qtyMicros, value } = parsed.line;
     if (meterKey !== key.meterKey || timestampMs < startMs || timestampMs >= endMs) return;
     const hour = hourOf(timestampMs);
     sums.set(hour, addLine(sums.get(hour), qtyMicros, timestampMs));
+    if (value !== undefined) distinct?.add(value, hour);
   });
   if (reading.kind !== "read") return reading.kind;
   if (reading.sha256 !== object.sha256) return "sha256_differs";

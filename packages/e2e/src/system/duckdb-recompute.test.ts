@@ -7,7 +7,10 @@ import { startUsageStack, type UsageStack } from "./usage-test-kit.ts";
 
 const SEED = 20_261_121;
 const TENANTS = ["duck-a", "duck-b", "duck-b0", "007"];
-const METERS = ["api_requests", "data_gb", "tokens.in", "cpu_seconds"];
+const METERS = ["api_requests", "data_gb", "tokens.in", "cpu_seconds", "visitors"];
+/** Of which distinct values are counted; the others carry none. */
+const UNIQUE_METER = "visitors";
+const VISITORS = 60;
 const HOURS = 5;
 const EVENTS = 2_400;
 const BATCH = 200;
@@ -30,6 +33,10 @@ let folder: string;
 
 beforeAll(async () => {
   stack = await startUsageStack();
+  await stack.database
+    .prepare("INSERT INTO meters VALUES (?1, ?1, 'visitor', 'unique', NULL, '2026-11-01T00:00:00.000Z')")
+    .bind(UNIQUE_METER)
+    .run();
   folder = await mkdtemp(path.join(tmpdir(), "usage-export-"));
 });
 afterAll(async () => {
@@ -56,15 +63,18 @@ function drawEvents(nowMs: number) {
   const draw = createRandom(SEED);
   const pick = (from: readonly string[]): string => from[draw(from.length)] ?? "";
   return Array.from({ length: EVENTS }, (_, index) => {
-    const correction = draw(12) === 0;
+    const meterKey = pick(METERS);
+    const isUnique = meterKey === UNIQUE_METER;
+    const correction = !isUnique && draw(12) === 0;
     return {
       tenant_id: pick(TENANTS),
-      meter_key: pick(METERS),
+      meter_key: meterKey,
       qty: `${correction ? "-" : ""}${drawQuantity(draw)}`,
       id: `evt-${index}`,
       source: pick(["a", "b"]),
       timestamp: new Date(nowMs - draw(HOURS * HOUR_MS)).toISOString(),
       ...(correction ? { correction } : {}),
+      ...(isUnique ? { value: `visitor "${draw(VISITORS)}" é` } : {}),
       ...(draw(4) === 0 ? { path: "/v1/items", status: 200 } : {}),
     };
   });
@@ -82,6 +92,32 @@ async function sendTwiceInPart(events: readonly object[]): Promise<{ accepted: n
     }
   }
   return counts;
+}
+
+interface DistinctValues {
+  tenant_id: string;
+  hour: string;
+  new_values: string;
+}
+
+/** Distinct values of a month under the hour that had each of them first. */
+const recomputeDistinct = (): Promise<DistinctValues[]> =>
+  queryDuckdb<DistinctValues>(`
+    WITH value AS (
+      SELECT tenant_id, min(dt || 'T' || hour) AS hour FROM read_json('${folder}/usage_raw/**/*.jsonl',
+        format = 'newline_delimited', hive_partitioning = true, hive_types_autocast = false,
+        columns = { meter_key: 'VARCHAR', timestamp: 'VARCHAR', value: 'VARCHAR' })
+      WHERE meter_key = '${UNIQUE_METER}' GROUP BY tenant_id, timestamp[1:7], value)
+    SELECT tenant_id, hour, CAST(count(*) AS VARCHAR) AS new_values FROM value GROUP BY ALL ORDER BY ALL`);
+
+async function readDistinct(): Promise<DistinctValues[]> {
+  const { results } = await stack.database
+    .prepare(
+      `SELECT tenant_id, hour, CAST(new_values AS TEXT) AS new_values FROM usage_rollups
+       WHERE new_values <> 0 ORDER BY tenant_id, hour`,
+    )
+    .all<DistinctValues>();
+  return results;
 }
 
 /** Writes every object of R2 under its own key. */
@@ -147,6 +183,22 @@ test(`DuckDB recomputes the rollups of seed ${SEED} from the raw objects, to the
 
   const sentMicros = events.reduce((sum, { qty }) => sum + toMicros(qty), 0n);
   expect(rollups.reduce((sum, { qty }) => sum + BigInt(qty), 0n)).toBe(sentMicros);
+
+  const distinct = await readDistinct();
+  expect(await recomputeDistinct()).toEqual(distinct);
+  const sentValues = new Set(
+    events.flatMap(({ tenant_id: tenantId, timestamp, value }) =>
+      value === undefined ? [] : [`${tenantId} ${timestamp.slice(0, 7)} ${value}`],
+    ),
+  );
+  expect(sentValues.size).toBeGreaterThan(TENANTS.length * (VISITORS / 2));
+  expect(distinct.reduce((sum, row) => sum + Number(row.new_values), 0)).toBe(sentValues.size);
+  const counted = await queryDuckdb<{ values: string }>(
+    `SELECT count(DISTINCT value) AS values
+     FROM read_json('${folder}/usage_raw/**/*.jsonl', hive_partitioning = true)
+     GROUP BY tenant_id, meter_key, date_trunc('month', dt)`,
+  );
+  expect(counted.reduce((sum, row) => sum + Number(row.values), 0)).toBe(sentValues.size);
 
   const documented = await queryDuckdb<{ meter_key: string; qty: string }>(
     `SELECT meter_key, sum(qty::DECIMAL(38, 6)) AS qty

@@ -18,6 +18,11 @@ let stack: UsageStack;
 beforeAll(async () => {
   stack = await startUsageStack();
   await stack.addTenant("acme");
+  await stack.database
+    .prepare(
+      "INSERT INTO meters VALUES ('active_users', 'Active users', 'user', 'unique', NULL, '2026-11-01T00:00:00.000Z')",
+    )
+    .run();
 });
 afterAll(() => stack.close());
 
@@ -60,20 +65,26 @@ async function openBadWay(): Promise<{ url: string; requests: string[]; close: (
 }
 
 test("the examples of docs/usage.md work as they stand, and their events are stored", async () => {
-  const [quickStart = "", lines = "", idempotent = ""] = listExamples("bash");
+  const [quickStart = "", lines = "", idempotent = "", visits = "", visit = ""] = listExamples("bash");
   expect(JSON.parse(await bash(quickStart))).toEqual(JSON.parse(listExamples("json")[0] ?? ""));
   expect(JSON.parse(await bash(lines))).toMatchObject({ accepted: 2 });
   const answers = (await bash(idempotent)).split(/(?<=\})(?=\{"accepted)/);
   expect(answers).toHaveLength(2);
   expect(answers[1]).toBe(answers[0]);
 
+  expect(JSON.parse(await bash(visits))).toMatchObject({ accepted: 3 });
+  await bash(visit);
+
   const [retrying = "", openmeter = "", cloudEvents = ""] = listExamples("ts");
   expect(await typescript(retrying)).toBe("[ 'tenant_unknown' ]\n");
   await typescript(openmeter);
   await typescript(cloudEvents);
 
-  const stored = await stack.awaitLines("acme", 8);
-  expect(stored.map(({ qty }) => qty).toSorted()).toEqual(["0.000001", "1", "1.5", "12.5", "1200", "2", "2", "3"]);
+  const stored = await stack.awaitLines("acme", 12);
+  const quantities = stored.flatMap(({ qty, value }) => (value === undefined ? [qty] : []));
+  expect(quantities.toSorted()).toEqual(["0.000001", "1", "1.5", "12.5", "1200", "2", "2", "3"]);
+  await stack.aggregate();
+  expect(await stack.database.prepare("SELECT sum(new_values) AS n FROM usage_rollups").first("n")).toBe(3);
   expect(idsOf(stored)).toEqual(expect.arrayContaining(["chat-1", "job-1", "line-1", "line-2", "order-4711"]));
 });
 
@@ -90,6 +101,6 @@ test("the sender of docs/usage.md repeats the same bytes after a lost answer and
 });
 
 test("docs/usage.md has every example that runs, and names every reason to reject an event", () => {
-  expect(["bash", "ts", "json"].map((language) => listExamples(language).length)).toEqual([3, 3, 1]);
+  expect(["bash", "ts", "json"].map((language) => listExamples(language).length)).toEqual([5, 3, 1]);
   expect(USAGE_REJECTIONS.filter((reason) => !DOCUMENT.includes(`\`${reason}\``))).toEqual([]);
 });

@@ -79,9 +79,7 @@ export const MeterDefinitionBody = z.strictObject({
   meter_key: MeterKey,
   display_name: Name,
   unit: z.string().trim().min(1).max(40),
-  aggregation: z.enum(["sum", "count", "max", "last"], {
-    error: ({ input }) => (input === "unique" ? "Distinct values are neither rolled up nor billed" : undefined),
-  }),
+  aggregation: z.enum(["sum", "count", "max", "last", "unique"]),
   value_property: z
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/)

@@ -218,28 +218,15 @@ describe("meters", () => {
     expect(await plane.rows("SELECT 1 FROM audit_logs WHERE target = 'meters/storage_gb'")).toHaveLength(1);
   });
 
-  it("cannot count distinct values, which nothing rolls up or bills; those that do are still shown", async () => {
+  it("may count distinct values, and say which property of a CloudEvent holds them", async () => {
     const plane = await openPlane();
-    const refused = await plane.post("/internal/meters", KEY, {
-      ...meter,
-      meter_key: "a_visitors",
-      aggregation: "unique",
-    });
-    expect(refused).toMatchObject({
-      status: 400,
-      body: {
-        code: "validation_failed",
-        errors: [{ pointer: "/aggregation", message: "Distinct values are neither rolled up nor billed" }],
-      },
-    });
+    const devices = { ...meter, meter_key: "a_devices", aggregation: "unique", value_property: "device_id" };
+    expect(await plane.post("/internal/meters", KEY, devices)).toMatchObject({ status: 201 });
     const { body: document } = await plane.get("/openapi.json");
-    expect(JSON.stringify(document)).toContain('"aggregation":{"type":"string","enum":["sum","count","max","last"]}');
-    await plane.rows(
-      "INSERT INTO meters VALUES ('a_visitors', 'Visitors', 'visitor', 'unique', NULL, '2026') RETURNING 1",
-    );
+    expect(JSON.stringify(document)).toContain('"enum":["sum","count","max","last","unique"]}');
     const { body } = await plane.get<{ meters: unknown[] }>("/internal/meters?limit=1");
-    expect(body.meters).toMatchObject([{ meter_key: "a_visitors", aggregation: "unique" }]);
-    await plane.rows("DELETE FROM meters WHERE meter_key = 'a_visitors' RETURNING 1");
+    expect(body.meters).toMatchObject([{ meter_key: "a_devices", aggregation: "unique", value_property: "device_id" }]);
+    await plane.rows("DELETE FROM meters WHERE meter_key = 'a_devices' RETURNING 1");
   });
 
   it("are listed in pages", async () => {

@@ -62,7 +62,7 @@ function draftLine(
 ): Draft {
   const { meterKey, terms, usage } = meter;
   const { aggregation, allowance_micros: allowance, price, part } = terms.snapshot;
-  const value = combineHours(meter, price === null ? "sum" : aggregation);
+  const value = combineHours(meter, combinationOf(aggregation, price !== null));
   if (usage !== undefined && usage.lastQty !== null) meter.levels.set(meterKey, usage.lastQty);
   const isLevel = part !== undefined && price !== null && (aggregation === "max" || aggregation === "last");
   // A level stands for the whole cycle: billed in full in every part, it would be billed several times.
@@ -72,6 +72,10 @@ function draftLine(
   const [events, digest] = [usage?.events ?? 0n, usage?.digest ?? EMPTY_DIGEST];
   return { meterKey, terms, quantity, level: isLevel ? value : undefined, rest, own, events, digest };
 }
+
+/** How the hours of a meter add up: what the plan does not price is recorded as its sum, or as its distinct values. */
+export const combinationOf = (aggregation: Aggregation, isPriced: boolean): Aggregation =>
+  isPriced || aggregation === "unique" ? aggregation : "sum";
 
 function combineHours(
   { meterKey, usage, levels }: { meterKey: string; usage: MeterUsage | undefined; levels: Levels },
@@ -88,9 +92,8 @@ function combineHours(
       // What was reported last still holds in a part in which nothing was reported.
       return usage === undefined ? (levels.get(meterKey) ?? 0n) : required(usage.lastQty, meterKey);
     case "unique":
-      // Hours count the same key again, so hourly rollups cannot say how many there were in the cycle.
-      if (usage === undefined) return 0n;
-      throw new TenantCloseError("aggregation_not_billable", meterKey);
+      // Each hour holds the values that no earlier one had, so parts add up to the distinct values of the cycle.
+      return (usage?.newValues ?? 0n) * MICROS_PER_UNIT;
   }
 }
 

@@ -42,6 +42,8 @@ export interface MeterUsage {
   events: bigint;
   maxQty: QuantityMicros | null;
   lastQty: QuantityMicros | null;
+  /** Distinct values that the cycle had first in this part. */
+  newValues: bigint;
   /** SHA-256 over the rollup rows, hex. */
   digest: string;
 }
@@ -52,6 +54,7 @@ export interface LateUsage {
   correctedCycle: Cycle;
   /** Part of the corrected cycle in which it happened. */
   part?: LinePart;
+  /** Of a distinct-count meter, the values that were new to the cycle. */
   qty: QuantityMicros;
   events: bigint;
   /** SHA-256 over the adjustment rows, hex. */
@@ -109,7 +112,6 @@ export type TenantCloseReason =
   | "plan_invalid"
   | "snapshot_invalid"
   | "rollup_incomplete"
-  | "aggregation_not_billable"
   | "too_many_meters"
   | "earlier_cycle_open"
   | "stripe_customer_missing"

@@ -70,7 +70,7 @@ function planLateLine(
   const { states } = context;
   const before = states.get(usage.meterKey) ?? { terms: context.base(), quantity: 0n, overage: 0n };
   const { price, aggregation, billing_mode: mode } = before.terms.snapshot;
-  const isPriced = price !== null && (aggregation === "sum" || aggregation === "count");
+  const isPriced = price !== null && aggregation !== "max" && aggregation !== "last";
   const quantity = aggregation === "count" ? usage.events * MICROS_PER_UNIT : usage.qty;
   // A late value of a max or last meter is not in the row; such usage is recorded and shown, and costs nothing.
   const after = isPriced

@@ -19,6 +19,8 @@ export interface RollupHour {
   minQty: bigint | null;
   maxQty: bigint | null;
   lastQty: bigint | null;
+  /** Distinct values that the cycle had first in this hour. */
+  newValues: number;
 }
 
 /** One raw object behind a total. */
@@ -43,6 +45,7 @@ export function listHours(db: Database, { tenantId, meterKey, cycle }: LineKey):
       minQty: exact(usageRollups.minQty),
       maxQty: exact(usageRollups.maxQty),
       lastQty: exact(usageRollups.lastQty),
+      newValues: usageRollups.newValues,
     })
     .from(usageRollups)
     .where(

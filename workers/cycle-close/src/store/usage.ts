@@ -10,10 +10,12 @@ interface UsageRow {
   tenantId: string;
   part: number;
   meterKey: string;
-  /** JSON: sum, events and largest quantity as text, and the hours; nulls where the part has none. */
+  /** JSON: sum, events, largest quantity and new values as text, and the hours; nulls where the part has none. */
   sums: string;
   lastQty: string | null;
 }
+
+type Sums = [qty: string | null, events: string, maxQty: string | null, newValues: string, hours: string];
 
 /** Rollups of a tenant in a cycle, combined per part and meter, and a mark that changes when any of them does. */
 export interface TenantUsage {
@@ -31,7 +33,7 @@ export interface UsageParts {
 /**
  * Reads a cycle of some tenants, one row per tenant, part and meter; undefined when several tenants have too many of them to be
  * read at once. The digest is SHA-256 over the part's hours in order, each `hour,qty,events,min,max,last` in micro-units with
- * `-` for null, joined by line feeds.
+ * `-` for null, then `,n` if the hour has n new values, joined by line feeds.
  */
 export async function readUsage(
   db: Database,
@@ -51,8 +53,10 @@ export async function readUsage(
       SELECT tenant_id, parts, ${nextMeter(sql`seen.tenant_id`)} FROM seen WHERE meter_key IS NOT NULL),
     used AS MATERIALIZED (SELECT tenant_id, p.key AS part, meter_key, (SELECT
         json_array(CAST(sum(r.qty) AS TEXT), CAST(sum(r.events) AS TEXT), CAST(max(r.max_qty) AS TEXT),
+          CAST(sum(r.new_values) AS TEXT),
           group_concat(r.hour || ',' || r.qty || ',' || r.events || ',' || coalesce(r.min_qty, '-') || ',' ||
-            coalesce(r.max_qty, '-') || ',' || coalesce(r.last_qty, '-'), char(10) ORDER BY r.hour))
+            coalesce(r.max_qty, '-') || ',' || coalesce(r.last_qty, '-') || iif(r.new_values = 0, '', ',' || r.new_values),
+            char(10) ORDER BY r.hour))
         FROM usage_rollups r WHERE ${isOfPart}) AS sums,
       (SELECT CAST(r.last_qty AS TEXT) FROM usage_rollups r
         WHERE ${isOfPart} AND r.last_qty IS NOT NULL ORDER BY r.hour DESC LIMIT 1) AS lastQty
@@ -64,7 +68,7 @@ export async function readUsage(
     tenants.map(({ tenantId, parts }) => [tenantId, { usage: parts.map(() => []), mark: "" }]),
   );
   for (const row of rows) {
-    const [qty, events, maxQty, hours] = JSON.parse(row.sums) as [string | null, string, string | null, string];
+    const [qty, events, maxQty, newValues, hours] = JSON.parse(row.sums) as Sums;
     if (qty === null) continue;
     byTenant.get(row.tenantId)?.usage[row.part]?.push({
       meterKey: row.meterKey,
@@ -72,6 +76,7 @@ export async function readUsage(
       events: BigInt(events),
       maxQty: maxQty === null ? null : BigInt(maxQty),
       lastQty: row.lastQty === null ? null : BigInt(row.lastQty),
+      newValues: BigInt(newValues),
       digest: await sha256Hex(hours),
     });
   }
