@@ -6,7 +6,10 @@ export interface SentEvent {
   index: number;
   tenantId: string;
   meterKey: string;
+  /** 0 for the meter that counts distinct values: late usage keeps no quantity of it. */
   qtyMicros: bigint;
+  /** What that meter counts once: the value with the month of the event's own time. */
+  monthlyValue?: string;
   /** The event as it is sent, without an id. */
   fields: Record<string, unknown>;
   id: string;
@@ -18,7 +21,11 @@ export interface EventSource {
   make(index: number, bornMs: number): SentEvent;
 }
 
-const METERS = ["api_requests", "tokens"];
+/** The meter of the sweep that counts distinct values. */
+export const UNIQUE_METER = "visitors";
+const METERS = ["api_requests", "tokens", UNIQUE_METER];
+/** Half of the visits are by a few, the others by many. */
+const VISITORS = [3, 20_000];
 const HOUR_MS = 3_600_000;
 /** Most events are of the last hours, a few of days before: each hour becomes an object of its own. */
 const AGES_HOURS = [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 26];
@@ -37,14 +44,15 @@ export function createEventSource(seed: number, tenantIds: readonly string[]): E
       const ageMs = pick(AGES_HOURS, 0) * HOUR_MS + Math.floor(random() * 1_000);
       const hundredths = 1 + Math.floor(random() * QTY_UNITS_MAX);
       const qty = `${Math.floor(hundredths / 100)}.${String(hundredths % 100).padStart(2, "0")}`;
-      return {
-        index,
-        tenantId,
-        meterKey,
-        qtyMicros: BigInt(hundredths) * 10_000n,
-        fields: { tenant_id: tenantId, meter_key: meterKey, qty, timestamp: new Date(bornMs - ageMs).toISOString() },
-        id: `${seed}-${index}`,
-      };
+      const timestamp = new Date(bornMs - ageMs).toISOString();
+      const event = { index, tenantId, meterKey, id: `${seed}-${index}` };
+      const fields = { tenant_id: tenantId, meter_key: meterKey, timestamp };
+      if (meterKey !== UNIQUE_METER) {
+        return { ...event, qtyMicros: BigInt(hundredths) * 10_000n, fields: { ...fields, qty } };
+      }
+      const value = `visitor ${Math.floor(random() * pick(VISITORS, 1))}`;
+      const monthlyValue = `${timestamp.slice(0, 7)} ${value}`;
+      return { ...event, qtyMicros: 0n, monthlyValue, fields: { ...fields, value } };
     },
   };
 }

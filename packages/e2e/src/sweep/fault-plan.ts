@@ -73,4 +73,6 @@ export interface CountedTotal {
   events: number;
   /** Micro-units. */
   qty: string;
+  /** Distinct values, each once a month. */
+  values: number;
 }

@@ -1,4 +1,5 @@
 import type { SharedBindings } from "@prego/core/http";
+import { UNIQUE_METER } from "./event-source.ts";
 import type { CountedTotal, HarnessStatus } from "./fault-plan.ts";
 
 const WIPED = [
@@ -24,6 +25,9 @@ export async function resetStores({ DB, BUCKET }: SharedBindings, tenantIds: rea
       `INSERT INTO tenants_master (tenant_id, slug, short_id, type, plan_id, status, status_changed_at, region, created_at, updated_at)
        SELECT value, value, value, 'standard', 'starter', 'Active', ?1, 'eu', ?1, ?1 FROM json_each(?2)`,
     ).bind("2026-01-01T00:00:00.000Z", JSON.stringify(tenantIds)),
+    DB.prepare("INSERT INTO meters VALUES (?1, ?1, 'visitor', 'unique', NULL, '2026') ON CONFLICT DO NOTHING").bind(
+      UNIQUE_METER,
+    ),
   ]);
 }
 
@@ -34,13 +38,14 @@ export async function readStatus({ DB }: SharedBindings): Promise<Omit<HarnessSt
   return (await DB.prepare(query).first<Omit<HarnessStatus, "nextAlarmMs">>()) ?? { pending: 0, quarantined: 0 };
 }
 
-/** Everything that was counted. */
+/** Everything that was counted. The quantity of late usage of the distinct-count meter is its new values. */
 export async function readTotals({ DB }: SharedBindings): Promise<CountedTotal[]> {
-  const query = `SELECT tenant_id AS "tenantId", meter_key AS "meterKey", sum(events) AS events, CAST(sum(qty) AS TEXT) AS qty
-    FROM (SELECT tenant_id, meter_key, events, qty FROM usage_rollups
-      UNION ALL SELECT tenant_id, meter_key, events, qty FROM usage_adjustments)
+  const query = `SELECT tenant_id AS "tenantId", meter_key AS "meterKey", sum(events) AS events,
+      CAST(sum(iif(meter_key = ?1, 0, qty)) AS TEXT) AS qty, sum(new_values) AS "values"
+    FROM (SELECT tenant_id, meter_key, events, qty, new_values FROM usage_rollups
+      UNION ALL SELECT tenant_id, meter_key, events, qty, iif(meter_key = ?1, qty / 1000000, 0) FROM usage_adjustments)
     GROUP BY tenant_id, meter_key`;
-  return (await DB.prepare(query).all<CountedTotal>()).results;
+  return (await DB.prepare(query).bind(UNIQUE_METER).all<CountedTotal>()).results;
 }
 
 /** Draws the line of a cycle's close: what is stored later becomes adjustments. */

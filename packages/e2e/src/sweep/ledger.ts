@@ -5,7 +5,10 @@ import type { CountedTotal } from "./fault-plan.ts";
 export interface Comparison {
   acknowledged: number;
   counted: number;
-  /** Acknowledged minus counted over the tenants and meters where that is above 0. */
+  /** Distinct values among them, each once a month, and what was counted of these. */
+  values: number;
+  countedValues: number;
+  /** Acknowledged minus counted, events and values, over the tenants and meters where that is above 0. */
   lost: number;
   /** The same below 0, as a positive number. */
   doubled: number;
@@ -15,10 +18,12 @@ export interface Comparison {
 
 const DIFFERENCES_MAX = 5;
 
+const noTotal = () => ({ events: 0, qty: 0n, values: new Set<string>() });
+
 /** An account of its own of what was acknowledged with 2xx: each event once, however often it was sent. */
 export class Ledger {
   readonly #seen = new Set<number>();
-  readonly #totals = new Map<string, { events: number; qty: bigint }>();
+  readonly #totals = new Map<string, { events: number; qty: bigint; values: Set<string> }>();
   /** Acknowledgements of an event that had one already. */
   repeated = 0;
 
@@ -26,30 +31,46 @@ export class Ledger {
     return this.#seen.has(index);
   }
 
-  acknowledge({ index, tenantId, meterKey, qtyMicros }: SentEvent): void {
+  acknowledge({ index, tenantId, meterKey, qtyMicros, monthlyValue }: SentEvent): void {
     if (this.#seen.has(index)) {
       this.repeated += 1;
       return;
     }
     this.#seen.add(index);
     const name = `${tenantId} ${meterKey}`;
-    const total = this.#totals.get(name) ?? { events: 0, qty: 0n };
-    this.#totals.set(name, { events: total.events + 1, qty: total.qty + qtyMicros });
+    const total = this.#totals.get(name) ?? noTotal();
+    if (monthlyValue !== undefined) total.values.add(monthlyValue);
+    this.#totals.set(name, { ...total, events: total.events + 1, qty: total.qty + qtyMicros });
   }
 
   compare(counted: readonly CountedTotal[]): Comparison {
     const rest = new Map(counted.map((total) => [`${total.tenantId} ${total.meterKey}`, total]));
-    const result: Comparison = { acknowledged: this.#seen.size, counted: 0, lost: 0, doubled: 0, differences: [] };
+    const acknowledged = this.#seen.size;
+    const result: Comparison = {
+      acknowledged,
+      counted: 0,
+      values: 0,
+      countedValues: 0,
+      lost: 0,
+      doubled: 0,
+      differences: [],
+    };
     for (const name of new Set([...this.#totals.keys(), ...rest.keys()])) {
-      const expected = this.#totals.get(name) ?? { events: 0, qty: 0n };
-      const found = rest.get(name) ?? { events: 0, qty: "0" };
-      const difference = expected.events - found.events;
+      const expected = this.#totals.get(name) ?? noTotal();
+      const found = rest.get(name) ?? { events: 0, qty: "0", values: 0 };
+      const differences = [expected.events - found.events, expected.values.size - found.values];
       result.counted += found.events;
-      result.lost += Math.max(0, difference);
-      result.doubled += Math.max(0, -difference);
-      if ((difference !== 0 || expected.qty !== BigInt(found.qty)) && result.differences.length < DIFFERENCES_MAX) {
+      result.values += expected.values.size;
+      result.countedValues += found.values;
+      for (const difference of differences) {
+        result.lost += Math.max(0, difference);
+        result.doubled += Math.max(0, -difference);
+      }
+      const isEqual = differences.every((difference) => difference === 0) && expected.qty === BigInt(found.qty);
+      if (!isEqual && result.differences.length < DIFFERENCES_MAX) {
         result.differences.push(
-          `${name}: acknowledged ${expected.events} (${expected.qty} micro-units), counted ${found.events} (${found.qty})`,
+          `${name}: acknowledged ${expected.events} (${expected.qty} micro-units, ${expected.values.size} values), ` +
+            `counted ${found.events} (${found.qty}, ${found.values})`,
         );
       }
     }

@@ -32,6 +32,7 @@ function printVolume(volume: VolumeSweepReport, seed: number): void {
   console.log(`  ${listCounts(volume.bySite)}`);
   const difference = volume.acknowledged - volume.counted;
   console.log(`acknowledged ${volume.acknowledged}, counted ${volume.counted}, accepted minus counted ${difference}`);
+  console.log(`${volume.values} distinct values acknowledged, ${volume.countedValues} counted`);
   console.log(`lost ${volume.lost}, doubled ${volume.doubled}, seed ${seed}`);
   for (const text of volume.differences) console.log(`  FAILED ${text}`);
 }

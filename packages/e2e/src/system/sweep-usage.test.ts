@@ -16,6 +16,8 @@ test("counts every acknowledged event exactly once, whatever call fails", async 
     expect(calls.points).toBeGreaterThan(2);
     const volume = await sweepVolume(harness, { seed: SEED, startMs, events: 1_000, faultRate: 0.05 });
     expect(volume).toMatchObject({ acknowledged: 1_000, counted: 1_000, lost: 0, doubled: 0, differences: [] });
+    expect(volume.values).toBeGreaterThan(100);
+    expect(volume.countedValues).toBe(volume.values);
     expect(volume.strikes).toBeGreaterThan(0);
   } finally {
     await harness.close();
