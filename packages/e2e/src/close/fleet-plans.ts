@@ -1,7 +1,7 @@
 import type { Draw } from "./fleet.ts";
 
 /** How the events of a cycle make one quantity. */
-export type FleetAggregation = "sum" | "count" | "max" | "last";
+export type FleetAggregation = "sum" | "count" | "max" | "last" | "unique";
 
 /** A price as it is stored in `plan_meters.price_json`. */
 export type FleetPrice =
@@ -35,6 +35,7 @@ export const FLEET_METERS: readonly { meterKey: string; aggregation: FleetAggreg
   { meterKey: "seconds", aggregation: "sum" },
   { meterKey: "tokens", aggregation: "sum" },
   { meterKey: "traffic_gb", aggregation: "sum" },
+  { meterKey: "visitors", aggregation: "unique" },
 ];
 
 /** Plans of both modes, each with a random choice of meters, allowances and prices. */

@@ -8,6 +8,8 @@ export interface FleetEvent {
   meterKey: string;
   qtyMicros: bigint;
   atMs: number;
+  /** What a distinct-count meter counts once in a cycle. */
+  value?: string;
 }
 
 /** Of a tenant: one that runs, one that has ended, one of another plan by the time of the closes, one that began in the second cycle. */
@@ -33,6 +35,10 @@ export interface Fleet {
 const HOUR_MS = 3_600_000;
 const PLANS_MAX = 40;
 const LATE_SHARE = 0.3;
+const VISITORS = 7;
+const UNIQUE_METERS: ReadonlySet<string> = new Set(
+  FLEET_METERS.flatMap(({ meterKey, aggregation }) => (aggregation === "unique" ? [meterKey] : [])),
+);
 
 /** Whole numbers below a bound. */
 export type Draw = (below: number) => number;
@@ -65,7 +71,13 @@ function drawEvents(draw: Draw, plan: FleetPlan, { cycle, hours }: { cycle: stri
     const hourMs = startMs + draw((endMs - startMs) / HOUR_MS) * HOUR_MS;
     for (const meterKey of drawMeters(draw, plan)) {
       for (let line = 0; line <= draw(3); line += 1) {
-        events.push({ meterKey, qtyMicros: drawQuantity(draw), atMs: hourMs + draw(HOUR_MS) });
+        const event = { meterKey, atMs: hourMs + draw(HOUR_MS) };
+        const isUnique = UNIQUE_METERS.has(meterKey);
+        events.push(
+          isUnique
+            ? { ...event, qtyMicros: 1_000_000n, value: `visitor ${draw(VISITORS)}` }
+            : { ...event, qtyMicros: drawQuantity(draw) },
+        );
       }
     }
   }
@@ -97,4 +109,5 @@ export const describeEvent = (tenantId: string, event: FleetEvent, id: string) =
   timestampMs: event.atMs,
   timestampGiven: true,
   correction: event.qtyMicros < 0n,
+  ...(event.value === undefined ? {} : { value: event.value }),
 });

@@ -57,9 +57,12 @@ export function expectLateLines({ plan, first, late }: FleetTenant, cycle: strin
     const meter = plan.meters.find((one) => one.meterKey === meterKey);
     const before = totals.get(meterKey) ?? { meterKey, meter, quantity: 0n, rest: 0n, overage: 0n };
     const events = byMeter.get(meterKey) ?? [];
-    const quantity = meter?.aggregation === "count" ? BigInt(events.length) * 1_000_000n : sum(events);
+    const quantity = combineLate(meter?.aggregation ?? "sum", {
+      late: events,
+      first: first.filter((event) => event.meterKey === meterKey),
+    });
     const line = { meterKey, correctedCycle: cycle, quantity, overage: 0n, amountMinor: 0n, units: 0n };
-    if (meter === undefined || (meter.aggregation !== "sum" && meter.aggregation !== "count")) return line;
+    if (meter === undefined || meter.aggregation === "max" || meter.aggregation === "last") return line;
     const total = before.quantity + quantity;
     const rest = positive(total - meter.includedMicros);
     const left = poolLeft(
@@ -103,6 +106,8 @@ function combine(events: readonly FleetEvent[], aggregation: FleetAggregation): 
       return BigInt(events.length) * 1_000_000n;
     case "max":
       return events.reduce((most, { qtyMicros }) => (qtyMicros > most ? qtyMicros : most), first.qtyMicros);
+    case "unique":
+      return countValues(events);
     case "last": {
       const isLater = (a: FleetEvent, b: FleetEvent) =>
         a.atMs > b.atMs || (a.atMs === b.atMs && a.qtyMicros > b.qtyMicros);
@@ -110,6 +115,26 @@ function combine(events: readonly FleetEvent[], aggregation: FleetAggregation): 
     }
   }
 }
+
+/** What late usage adds to its cycle; values only where the cycle did not have them. */
+function combineLate(
+  aggregation: FleetAggregation,
+  { late, first }: { late: readonly FleetEvent[]; first: readonly FleetEvent[] },
+): bigint {
+  switch (aggregation) {
+    case "count":
+      return combine(late, "count");
+    case "unique":
+      return countValues([...first, ...late]) - countValues(first);
+    case "sum":
+    case "max":
+    case "last":
+      return sum(late);
+  }
+}
+
+const countValues = (events: readonly FleetEvent[]): bigint =>
+  BigInt(new Set(events.flatMap(({ value }) => value ?? [])).size) * 1_000_000n;
 
 const sum = (events: readonly FleetEvent[]): bigint => events.reduce((total, { qtyMicros }) => total + qtyMicros, 0n);
 const positive = (micros: bigint): bigint => (micros > 0n ? micros : 0n);
