@@ -227,6 +227,36 @@ describe("distinct values", () => {
   });
 });
 
+it("no statement about values reads a table that grows from end to end", async () => {
+  await seedTenant("t_plans");
+  const hour = "2026-04-30T23";
+  await boundCycle("2026-04", 0);
+  await visit("t_plans", ["a"]);
+  await visit("t_plans", ["a"], hour);
+  const texts = new Set<string>();
+  const DB = new Proxy(env.DB, {
+    get: (inner, name) => {
+      const member: unknown = Reflect.get(inner, name);
+      if (name !== "prepare") return typeof member === "function" ? (member.bind(inner) as unknown) : member;
+      return (query: string) => {
+        texts.add(query);
+        return inner.prepare(query);
+      };
+    },
+  });
+  expect(await aggregate(createTestDeps({ DB }))).toMatchObject({ done: 2, failed: 0, adjustment_rows: 1 });
+  const about = [...texts].filter((text) => text.includes("usage_distinct_values"));
+  expect(about).toHaveLength(4);
+  const steps: string[] = [];
+  for (const text of about) {
+    const plan = await rows<{ detail: string }>(`EXPLAIN QUERY PLAN ${text}`, "[]");
+    steps.push(...plan.map(({ detail }) => detail));
+  }
+  expect(steps.filter((step) => /^SCAN (known|r|a|usage_)/.test(step))).toEqual([]);
+  const byKey = steps.filter((step) => /^SEARCH (known|r|a) USING PRIMARY KEY/.test(step));
+  expect(new Set(byKey.map((step) => step.split(" ")[1]))).toEqual(new Set(["a", "known", "r"]));
+});
+
 describe("distinct values of a closed cycle", () => {
   const late = "2026-01-31T23";
 

@@ -50,6 +50,15 @@ describe("GET /internal/usage", () => {
     expect(await read("tenant_id=t-none")).toEqual({ usage: [], next_cursor: null });
   });
 
+  test("says how many distinct values an hour was the first to have", async () => {
+    await bindings.DB.prepare(
+      "INSERT INTO usage_rollups VALUES ('t-u3', 'visitors', '2026-11-21T00', 3000000, 3, NULL, NULL, NULL, '', '', '', 2)",
+    ).run();
+    expect((await read("tenant_id=t-u3")).usage).toEqual([
+      { meter_key: "visitors", hour: "2026-11-21T00", qty: "3", events: 3, new_values: 2 },
+    ]);
+  });
+
   test("covers the hours that begin from the first moment on and before the second", async () => {
     const day = "from=2026-11-21T00:00:00Z&to=2026-11-21T01:00:00Z";
     expect(keysOf(await read(`tenant_id=t-u&${day}`))).toEqual(["api_requests 2026-11-21T00", "data_gb 2026-11-21T00"]);

@@ -47,11 +47,12 @@ export const internalUsageRoutes = (): Hono<AppEnv<Env>> =>
       const shown = rows.slice(0, limit);
       const last = rows.length > limit ? shown.at(-1) : undefined;
       const nextCursor = last === undefined ? null : await encodeCursor(filter, [last.meterKey, last.hour]);
-      const usage = shown.map(({ meterKey, hour, qty, events }) => ({
+      const usage = shown.map(({ meterKey, hour, qty, events, newValues }) => ({
         meter_key: meterKey,
         hour,
         qty: formatQuantity(qty),
         events,
+        ...(newValues === 0 ? {} : { new_values: newValues }),
       }));
       return c.json({ usage, next_cursor: nextCursor }, 200, { "cache-control": "no-store" });
     },

@@ -22,6 +22,8 @@ export interface UsageRow {
   hour: string;
   qty: QuantityMicros;
   events: number;
+  /** Distinct values that the month had first in this hour. */
+  newValues: number;
 }
 
 /** Hourly rollups by meter and hour, the order of the primary key, from after a position on. */
@@ -37,6 +39,7 @@ export async function listUsage(
       hour: usageRollups.hour,
       qty: exact(usageRollups.qty),
       events: usageRollups.events,
+      newValues: usageRollups.newValues,
     })
     .from(usageRollups)
     .where(
