@@ -58,7 +58,7 @@ const closeUnsent = (world: World) => {
 /** An earlier subscription of the tenant, and from when on events speak of the one of now. */
 async function comeBack(endedAt: string, statedAt?: string): Promise<void> {
   await execute(
-    "INSERT INTO stripe_subscriptions VALUES ('sub_before', 'cus_t1', 't1', 'canceled', NULL, NULL, CAST(? AS INTEGER), ?)",
+    "INSERT INTO stripe_subscriptions VALUES ('sub_before', 'cus_t1', 't1', 'canceled', NULL, NULL, CAST(? AS INTEGER), ?, NULL, NULL)",
     Date.parse(endedAt) / 1_000,
     endedAt,
   );
@@ -239,7 +239,7 @@ describe("a metered plan without a subscription that Stripe invoices", () => {
     await seedTenant("t1", { plan: "metered" });
     await seedPlanChange("t1", "metered", "2026-10-01T00:00:00.000Z");
     await execute(
-      "INSERT INTO stripe_subscriptions VALUES ('sub_t1', 'cus_t1', 't1', 'active', NULL, NULL, CAST(? AS INTEGER), '')",
+      "INSERT INTO stripe_subscriptions VALUES ('sub_t1', 'cus_t1', 't1', 'active', NULL, NULL, CAST(? AS INTEGER), '', NULL, NULL)",
       Date.parse("2026-12-01T00:20:00Z") / 1_000,
     );
     const world = createWorld();

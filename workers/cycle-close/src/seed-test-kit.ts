@@ -109,7 +109,7 @@ export async function seedPlan(
       from,
     );
     await execute(
-      "INSERT INTO plan_meters VALUES (?, CAST(? AS INTEGER), ?, CAST(? AS INTEGER), ?, ?, ?)",
+      "INSERT INTO plan_meters VALUES (?, CAST(? AS INTEGER), ?, CAST(? AS INTEGER), ?, ?, ?, NULL)",
       planId,
       version,
       key,

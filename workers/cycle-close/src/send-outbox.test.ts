@@ -252,7 +252,7 @@ describe("sending", () => {
     await execute(end, "2026-12-02T00:00:00.000Z", "t1");
     await execute(end, "2026-12-02T00:00:00.000Z", "t2");
     await execute(
-      "INSERT INTO stripe_subscriptions VALUES ('sub_t2', 'cus_t2', 't2', 'canceled', NULL, NULL, CAST(? AS INTEGER), '')",
+      "INSERT INTO stripe_subscriptions VALUES ('sub_t2', 'cus_t2', 't2', 'canceled', NULL, NULL, CAST(? AS INTEGER), '', NULL, NULL)",
       Date.parse("2026-12-01T00:45:00Z") / 1_000,
     );
     expect(await runClose(createDeps(keyless, world.runtime), jobRun(world))).toMatchObject({

@@ -56,6 +56,8 @@ export const planMeters = sqliteTable(
     poolWeight: text("pool_weight"),
     /** `event_name` of the Stripe billing meter for plans in mode `meter_event`. */
     stripeEventName: text("stripe_event_name"),
+    /** Metered price by which Stripe bills that meter; null when nobody said. */
+    stripePriceId: text("stripe_price_id"),
   },
   (table) => [primaryKey({ columns: [table.planId, table.version, table.meterKey] })],
 );
@@ -155,8 +157,13 @@ export const stripeSubscriptions = sqliteTable("stripe_subscriptions", {
   tenantId: text("tenant_id"),
   status: text("status").notNull(),
   currentPeriodEnd: instant("current_period_end"),
+  /** Price that stands for the plan: of the items the first that is not metered. */
   priceId: text("price_id"),
   /** Epoch seconds at which Stripe held this state; an older event never overwrites it. */
   stateAsOf: integer("state_as_of").notNull(),
   updatedAt: instant("updated_at").notNull(),
+  /** When the period began that Stripe invoices next; null while no event said so. */
+  currentPeriodStart: instant("current_period_start"),
+  /** Prices of all its items, sorted, as a JSON array; null while no event said so. */
+  priceIds: text("price_ids"),
 });

@@ -46,7 +46,7 @@ export async function storePlainFleet({ database, emulator }: CloseBench, fleet:
   );
   await run(
     `INSERT INTO plan_meters SELECT p.plan_id, 1, m.meter_key, CAST(?1 AS INTEGER), '{"model":"flat","unitAmount":"2"}', NULL,
-      'event_' || m.meter_key FROM plans p, meters m`,
+      'event_' || m.meter_key, NULL FROM plans p, meters m`,
     INCLUDED_MICROS_PER_HOUR * fleet.hours,
   );
   const numbers = `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < CAST(?1 AS INTEGER))`;

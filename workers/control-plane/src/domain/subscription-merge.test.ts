@@ -11,6 +11,8 @@ const known: SubscriptionRow = {
   currentPeriodEnd: "2027-01-15T08:00:00.000Z",
   priceId: "price_1",
   stateAsOf: 100,
+  currentPeriodStart: null,
+  priceIds: null,
   updatedAt: "2026-11-21T00:00:00.000Z",
 };
 

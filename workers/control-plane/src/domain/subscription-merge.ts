@@ -59,6 +59,8 @@ function toRow(news: SubscriptionNews, known: SubscriptionRow | undefined, nowMs
     // An end that overtakes a newer state must not make the newest known second go back.
     stateAsOf: Math.max(asOfSeconds, known?.stateAsOf ?? 0),
     updatedAt: formatInstant(nowMs),
+    currentPeriodStart: known?.currentPeriodStart ?? null,
+    priceIds: known?.priceIds ?? null,
   };
 }
 

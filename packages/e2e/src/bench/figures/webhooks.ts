@@ -61,7 +61,7 @@ async function seed(database: D1Database): Promise<void> {
     database
       .prepare(
         `INSERT INTO stripe_subscriptions SELECT value ->> 'subscription', value ->> 'customer', value ->> 'tenantId', 'active',
-          NULL, ?1, 1, ?2 FROM json_each(?3)`,
+          NULL, ?1, 1, ?2, NULL, NULL FROM json_each(?3)`,
       )
       .bind(PRICE, AT, rows),
   ]);

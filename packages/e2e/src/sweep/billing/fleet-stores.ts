@@ -53,7 +53,7 @@ export async function seedFleet(
       plans.flatMap(({ meters }) => meters.map(({ meterKey }) => [meterKey])),
     ),
     insert(
-      `INSERT INTO plan_meters SELECT value ->> 0, 1, value ->> 1, (value ->> 2) * 1000000, value ->> 3, NULL, value ->> 4
+      `INSERT INTO plan_meters SELECT value ->> 0, 1, value ->> 1, (value ->> 2) * 1000000, value ->> 3, NULL, value ->> 4, NULL
        FROM json_each(?)`,
       plans.flatMap(({ planId, meters }) =>
         meters.map((one) => [planId, one.meterKey, one.includedUnits, JSON.stringify(one.price), one.eventName]),
