@@ -1,7 +1,7 @@
 import type { Budget } from "./budget.ts";
 import { type Closing, planCommit } from "./close-tenant.ts";
 import type { Deps } from "./deps.ts";
-import { gatherGroup } from "./gather-inputs.ts";
+import { askedAt, gatherGroup } from "./gather-inputs.ts";
 import { LINES_PER_BATCH } from "./limits.ts";
 import { TenantCloseError } from "./plan/inputs.ts";
 import type { PlanBook } from "./store/plan-versions.ts";
@@ -47,7 +47,7 @@ export async function closeGroup(deps: Deps, closing: GroupClosing, tenants: rea
 /** False when nothing was written: they are too many for one batch, or one of them is not as it was read. */
 async function closeAtOnce(deps: Deps, closing: GroupClosing, tenants: readonly BillableTenant[]): Promise<boolean> {
   const { cycle, book, results } = closing;
-  const gathered = await gatherGroup(deps.db, book, { tenants, cycle, nowMs: deps.now() });
+  const gathered = await gatherGroup(deps.db, book, { tenants, cycle, ...askedAt(deps) });
   if (gathered === undefined) return false;
   const closes: TenantCommit[] = [];
   const failures: [BillableTenant, TenantCloseError][] = [];

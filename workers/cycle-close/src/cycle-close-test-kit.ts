@@ -87,6 +87,7 @@ export const outbox = () =>
     attempts: number;
     stripe_id: string | null;
     error: string | null;
+    mode: string;
   }>(
-    "SELECT tenant_id, meter_key, cycle, status, attempts, stripe_id, error FROM stripe_usage_outbox ORDER BY tenant_id, cycle, meter_key",
+    "SELECT mode, tenant_id, meter_key, cycle, status, attempts, stripe_id, error FROM stripe_usage_outbox ORDER BY tenant_id, cycle, meter_key",
   );

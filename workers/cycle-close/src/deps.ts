@@ -16,6 +16,8 @@ export interface Deps {
   stripe: StripeClient | undefined;
   /** Time between the end of a cycle and its stored bound. */
   graceMs: number;
+  /** Time for which Stripe keeps an invoice open after its period. */
+  invoiceGraceMs: number;
   now: () => number;
   randomBytes: (length: number) => Uint8Array;
   log: Logger;
@@ -28,7 +30,7 @@ export interface Deps {
 /** Makes the parts of one run or request. */
 export function createDeps(env: Env, runtime: Runtime): Deps {
   const counted = countQueries(env.DB);
-  const { graceMs, stripeKey } = readSettings(env);
+  const { graceMs, invoiceGraceMs, stripeKey } = readSettings(env);
   let stripeCalls = 0;
   const countedFetch: typeof fetch = (input, init) => {
     stripeCalls += 1;
@@ -42,6 +44,7 @@ export function createDeps(env: Env, runtime: Runtime): Deps {
         ? undefined
         : createStripeClient({ secretKey: stripeKey, apiBase: env.STRIPE_API_BASE, fetch: countedFetch }),
     graceMs,
+    invoiceGraceMs,
     now: runtime.now,
     randomBytes: runtime.randomBytes,
     log: createLogger("cycle-close", runtime.write, runtime.now),

@@ -2,7 +2,7 @@ import { type Cycle, cycleBounds } from "@prego/core/period";
 import { listDueCycles } from "./close-cycles.ts";
 import { identifyCharges } from "./close-tenant.ts";
 import type { Deps } from "./deps.ts";
-import { gatherGroup } from "./gather-inputs.ts";
+import { askedAt, gatherGroup } from "./gather-inputs.ts";
 import { CYCLES_OPENED_PER_RUN_MAX, DRY_RUN_TENANTS_MAX } from "./limits.ts";
 import { planTenantClose, type TenantClosePlan } from "./plan.ts";
 import { TenantCloseError } from "./plan/inputs.ts";
@@ -52,7 +52,7 @@ async function planTenants(deps: Deps, cycle: Cycle, missing: readonly BillableT
   const failures: { tenant_id: string; reason: string }[] = [];
   const groups: (readonly BillableTenant[])[] = [missing];
   for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
-    const gathered = await gatherGroup(deps.db, book, { tenants: group, cycle, nowMs: deps.now() });
+    const gathered = await gatherGroup(deps.db, book, { tenants: group, cycle, ...askedAt(deps) });
     if (gathered === undefined) {
       const middle = group.length >> 1;
       groups.push(group.slice(middle), group.slice(0, middle));

@@ -72,9 +72,11 @@ async function checkWorld(world: World, point: string): Promise<void> {
     { tenant_id: "left", status: "sent" },
     { tenant_id: "moved", status: "sent" },
   ]);
+  // Closed after 36 days, what Stripe would refuse as too old is an amount from the start.
   expect(world.stripe.items.map((made) => `${made.customer} ${made.amount}`).toSorted(), point).toEqual([
     "cus_item 500",
     "cus_left 60",
+    ...(meter?.mode === "invoice_item" ? ["cus_meter 80"] : []),
     "cus_moved 140",
   ]);
   expect(
@@ -89,7 +91,7 @@ async function checkWorld(world: World, point: string): Promise<void> {
     expect(
       world.stripe.events.map((event) => event.value),
       point,
-    ).toEqual([40n]);
+    ).toEqual(meter?.mode === "invoice_item" ? [] : [40n]);
   }
   const [finished] = await rows<{ status: string }>("SELECT status FROM cycle_runs WHERE cycle = ?", CYCLE);
   expect(finished, point).toEqual({ status: "closed" });

@@ -3,17 +3,38 @@ import { findInForce } from "./plan/parts.ts";
 import type { PlanBook } from "./store/plan-versions.ts";
 import type { BillableTenant } from "./store/tenants.ts";
 
+/** When it is asked what Stripe can price, and for how long Stripe keeps an invoice open after its period. */
+export interface AskedAt {
+  nowMs: number;
+  invoiceGraceMs: number;
+}
+
 /** What Stripe prices a tenant's meter events by, as far as our tables know; null when it makes no invoices for them. */
 export async function findLivePlan(
   book: PlanBook,
   { planId, live }: Pick<BillableTenant, "planId" | "live">,
-  atMs: number,
+  { nowMs, invoiceGraceMs, inForceAtMs }: AskedAt & { inForceAtMs: number },
 ): Promise<LivePlan | null> {
   if (live === null) return null;
-  const plan = await readInForce(book, planId, atMs);
+  const { sinceMs, period, priceIds } = live;
+  const plan = await readInForce(book, planId, inForceAtMs);
   const metered = plan?.billingMode === "meter_event" ? plan.meters : [];
-  const eventNames = new Map(metered.map(({ meterKey, stripeEventName }) => [meterKey, stripeEventName]));
-  return { planId, sinceMs: live.sinceMs, eventNames };
+  return {
+    planId,
+    sinceMs,
+    eventNames: new Map(metered.map(({ meterKey, stripeEventName }) => [meterKey, stripeEventName])),
+    unpricedMeters: plan === undefined || priceIds === null ? new Set() : listUnpriced(plan, new Set(priceIds)),
+    period,
+    invoiceGraceMs,
+    askedAtMs: nowMs,
+  };
+}
+
+/** Meters whose price the subscription does not have: their own, and that of the plan, as far as the plan names them. */
+function listUnpriced({ stripePriceId, meters }: PlanVersion, held: ReadonlySet<string>): Set<string> {
+  const isMissing = (price: string | null): boolean => price !== null && !held.has(price);
+  const unpriced = meters.filter((meter) => isMissing(stripePriceId) || isMissing(meter.stripePriceId));
+  return new Set(unpriced.map(({ meterKey }) => meterKey));
 }
 
 /** Undefined when it cannot be used: then nothing is known to be priced by it, and the lines priced by it say why. */

@@ -1,6 +1,7 @@
 import { type Cycle, cycleBounds } from "@prego/core/period";
 import type { Database } from "@prego/core/store";
-import { findLivePlan } from "./find-live-plan.ts";
+import type { Deps } from "./deps.ts";
+import { type AskedAt, findLivePlan } from "./find-live-plan.ts";
 import { readPlanHistories, type PlanHistories } from "./find-parts.ts";
 import { buildLate, gatherLate, type TenantLate } from "./gather-late.ts";
 import { type PartInputs, TenantCloseError, type TenantCloseInputs } from "./plan/inputs.ts";
@@ -19,11 +20,16 @@ export interface GatheredTenant {
   usageMark: string;
 }
 
-interface Group {
+interface Group extends AskedAt {
   tenants: readonly BillableTenant[];
   cycle: Cycle;
-  nowMs: number;
 }
+
+/** When it is asked what Stripe can still price. */
+export const askedAt = ({ now, invoiceGraceMs }: Pick<Deps, "now" | "invoiceGraceMs">): AskedAt => ({
+  nowMs: now(),
+  invoiceGraceMs,
+});
 
 /**
  * Reads everything that decides what tenants owe for a cycle, in one query of each kind; undefined when several tenants have
@@ -32,7 +38,7 @@ interface Group {
 export async function gatherGroup(
   db: Database,
   book: PlanBook,
-  { tenants, cycle, nowMs }: Group,
+  { tenants, cycle, ...asked }: Group,
 ): Promise<GatheredTenant[] | undefined> {
   const histories = await readPlanHistories(db, book, { tenants, cycle });
   const splits = await splitAll(histories, { tenants, cycle });
@@ -47,7 +53,7 @@ export async function gatherGroup(
     const own = usage.get(tenant.tenantId) ?? { usage: [], mark: "" };
     const ownLate = late(tenant.tenantId);
     const split = splits.get(tenant.tenantId) ?? [];
-    const inputs = () => buildInputs(db, book, { tenant, cycle, nowMs, split, own, late: ownLate });
+    const inputs = () => buildInputs(db, book, { tenant, cycle, asked, split, own, late: ownLate });
     return { tenant, inputs, lateRows: ownLate.rows, usageMark: own.mark };
   });
 }
@@ -55,7 +61,7 @@ export async function gatherGroup(
 /** The parts of each tenant's cycle, or why they cannot be said: the others go on. */
 async function splitAll(
   histories: PlanHistories,
-  { tenants, cycle }: Omit<Group, "nowMs">,
+  { tenants, cycle }: Omit<Group, keyof AskedAt>,
 ): Promise<Map<string, CyclePart[] | TenantCloseError>> {
   const splits = new Map<string, CyclePart[] | TenantCloseError>();
   for (const tenant of tenants) {
@@ -84,7 +90,7 @@ const refuseTenant = (tenant: BillableTenant): GatheredTenant => ({
 export async function gatherTenant(
   db: Database,
   book: PlanBook,
-  { tenant, ...at }: { tenant: BillableTenant; cycle: Cycle; nowMs: number },
+  { tenant, ...at }: AskedAt & { tenant: BillableTenant; cycle: Cycle },
 ): Promise<TenantCloseInputs> {
   const [gathered] = (await gatherGroup(db, book, { tenants: [tenant], ...at })) ?? [];
   if (gathered === undefined) throw new TenantCloseError("too_many_meters", tenant.tenantId);
@@ -97,13 +103,13 @@ async function buildInputs(
   of: {
     tenant: BillableTenant;
     cycle: Cycle;
-    nowMs: number;
+    asked: AskedAt;
     split: CyclePart[] | TenantCloseError;
     own: TenantUsage;
     late: TenantLate;
   },
 ): Promise<TenantCloseInputs> {
-  const { tenant, cycle, nowMs, split, own, late } = of;
+  const { tenant, cycle, asked, split, own, late } = of;
   if (split instanceof Error) throw split;
   const { tenantId, stripeCustomerId } = tenant;
   const names = nameParts(cycle, startHours(split));
@@ -112,7 +118,8 @@ async function buildInputs(
     parts.push({ part: names[index], plan: await book.version(planId, version), usage: own.usage[index] ?? [] });
   }
   // A preview inside the month asks for what will be in force when the month can be closed.
-  const live = await findLivePlan(book, tenant, Math.max(nowMs, cycleBounds(cycle).endMs));
+  const inForceAtMs = Math.max(asked.nowMs, cycleBounds(cycle).endMs);
+  const live = await findLivePlan(book, tenant, { ...asked, inForceAtMs });
   const meters = await book.meters();
   return { tenantId, stripeCustomerId, live, cycle, parts, meters, ...(await buildLate(db, book, { tenant, late })) };
 }

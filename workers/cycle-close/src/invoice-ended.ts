@@ -174,6 +174,7 @@ const stateOf = (row: InvoiceRow): SendState => ({
   attempts: row.attempts,
   mustLookUp: false,
   eventAtMs: null,
+  finalAtMs: null,
 });
 
 function resultOf(row: InvoiceRow, outcome: SendOutcome, nowMs: number): InvoiceResult {

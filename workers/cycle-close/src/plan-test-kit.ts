@@ -20,6 +20,7 @@ export const planMeter = (meterKey: string, meter: Partial<PlanMeter> = {}): Pla
   price: flat("2"),
   poolWeight: null,
   stripeEventName: null,
+  stripePriceId: null,
   ...meter,
 });
 
@@ -28,6 +29,7 @@ export const planVersion = (meters: PlanMeter[], plan: Partial<PlanVersion> = {}
   version: 1,
   currency: "eur",
   billingMode: "invoice_item",
+  stripePriceId: null,
   poolIncluded: null,
   meters,
   ...plan,
@@ -71,6 +73,10 @@ export const liveOn = ({ planId, billingMode, meters }: PlanVersion): LivePlan =
   eventNames: new Map(
     billingMode === "meter_event" ? meters.map((meter) => [meter.meterKey, meter.stripeEventName]) : [],
   ),
+  unpricedMeters: new Set(),
+  period: null,
+  invoiceGraceMs: 3_600_000,
+  askedAtMs: Date.parse("2026-12-01T00:40:00Z"),
 });
 
 export const wholeCycle = (plan: PlanVersion, used: MeterUsage[] = []): PartInputs => ({

@@ -1,7 +1,17 @@
 import { priceQuantity } from "@prego/core/pricing";
 import { describe, expect, test } from "vitest";
 import { planTenantClose } from "./plan.ts";
-import { asStored, closeInputs, flat, planMeter, planVersion, UNIT, usage, wholeCycle } from "./plan-test-kit.ts";
+import {
+  liveOn,
+  asStored,
+  closeInputs,
+  flat,
+  planMeter,
+  planVersion,
+  UNIT,
+  usage,
+  wholeCycle,
+} from "./plan-test-kit.ts";
 import { TenantCloseError } from "./plan/inputs.ts";
 
 const graduated = {
@@ -121,7 +131,8 @@ describe("a meter event", () => {
   });
 
   test("of late usage lies in a minute of its own within the cycle that bills it", () => {
-    const october = planTenantClose(closeInputs(plan, { cycle: "2026-09", usage: [usage("api", 1n)] }));
+    const then = { ...liveOn(plan), askedAtMs: Date.parse("2026-10-01T00:40:00Z") };
+    const october = planTenantClose(closeInputs(plan, { cycle: "2026-09", usage: [usage("api", 1n)], live: then }));
     const late = [{ meterKey: "api", correctedCycle: "2026-09", qty: 4n * UNIT, events: 1n, digest: "l" }];
     const inputs = closeInputs(plan, { usage: [usage("api", 2n)], late, stored: asStored(october.lines) });
     const times = planTenantClose(inputs).charges.map(({ payload }) =>

@@ -20,6 +20,6 @@ export interface TenantClosePlan {
  */
 export function planTenantClose(inputs: TenantCloseInputs): TenantClosePlan {
   const lines = [...planBaseLines(inputs), ...planLateLines(inputs)].map((line) => settleChargeMode(line, inputs));
-  const charges = lines.flatMap((line) => planCharge(line, inputs.stripeCustomerId) ?? []);
+  const charges = lines.flatMap((line) => planCharge(line, inputs) ?? []);
   return { tenantId: inputs.tenantId, cycle: inputs.cycle, lines, charges };
 }

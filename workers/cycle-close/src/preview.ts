@@ -2,7 +2,7 @@ import { type Cycle, cycleOf } from "@prego/core/period";
 import { ProblemError } from "@prego/core/problem";
 import { identifyCharges } from "./close-tenant.ts";
 import type { Deps } from "./deps.ts";
-import { gatherTenant } from "./gather-inputs.ts";
+import { askedAt, gatherTenant } from "./gather-inputs.ts";
 import { planTenantClose } from "./plan.ts";
 import { TenantCloseError } from "./plan/inputs.ts";
 import type { CloseLine } from "./plan/close-line.ts";
@@ -24,7 +24,7 @@ export interface Preview {
 
 /** The lines of a tenant's cycle: stored ones when it is closed, planned ones by the close's own code when it is not. */
 export async function findLines(
-  deps: Pick<Deps, "db" | "now">,
+  deps: Pick<Deps, "db" | "now" | "invoiceGraceMs">,
   tenantId: string,
   cycle: Cycle,
 ): Promise<{ state: "open" | "closed"; lines: CloseLine[]; charges: Preview["charges"] }> {
@@ -33,7 +33,7 @@ export async function findLines(
   const tenant = await findTenant(deps.db, tenantId);
   if (tenant === undefined || cycle > cycleOf(deps.now())) throw new ProblemError("not_found");
   try {
-    const inputs = await gatherTenant(deps.db, createPlanBook(deps.db), { tenant, cycle, nowMs: deps.now() });
+    const inputs = await gatherTenant(deps.db, createPlanBook(deps.db), { tenant, cycle, ...askedAt(deps) });
     const plan = planTenantClose(inputs);
     const charges = (await identifyCharges(plan)).map((charge) => ({ ...presentCharge(charge), status: "planned" }));
     return { state: "open", lines: plan.lines, charges };
@@ -43,7 +43,11 @@ export async function findLines(
   }
 }
 
-export async function previewTenant(deps: Pick<Deps, "db" | "now">, tenantId: string, cycle: Cycle): Promise<Preview> {
+export async function previewTenant(
+  deps: Pick<Deps, "db" | "now" | "invoiceGraceMs">,
+  tenantId: string,
+  cycle: Cycle,
+): Promise<Preview> {
   const { state, lines, charges } = await findLines(deps, tenantId, cycle);
   return { tenant_id: tenantId, cycle, state, lines: lines.map(presentLine), charges, amounts: sumAmounts(lines) };
 }

@@ -145,6 +145,7 @@ const stateOf = (row: OutboxRow): SendState => ({
   mustLookUp: row.payload.look_up_first === true,
   attempts: row.attempts,
   eventAtMs: row.mode === "meter_event" ? row.payload.timestamp * 1_000 : null,
+  finalAtMs: row.mode === "meter_event" && row.payload.send_by !== undefined ? row.payload.send_by * 1_000 : null,
 });
 
 function resultOf(row: OutboxRow, outcome: Outcome, nowMs: number): RowResult {

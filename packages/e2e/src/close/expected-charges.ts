@@ -29,10 +29,12 @@ export const textOfCharge = ({ meter_key: meter, corrected_cycle: corrected, mod
   [meter, corrected, mode, payload.value ?? payload.amount, payload.amount_reason ?? ""].join(" ");
 
 /** Undefined when Stripe prices it. Who came back in the second cycle has a subscription that no event of the first one meets. */
-function amountReason({ subscription }: FleetTenant, line: ExpectedLine, close: Close): string | undefined {
+function amountReason({ subscription, plan }: FleetTenant, line: ExpectedLine, close: Close): string | undefined {
   switch (subscription) {
-    case "running":
-      return undefined;
+    case "running": {
+      const isFlat = plan.meters.find(({ meterKey }) => meterKey === line.meterKey)?.price.model === "flat";
+      return line.correctedCycle === close.cycle || isFlat ? undefined : "share_of_tiers";
+    }
     case "ended":
       return "no_live_subscription";
     case "moved":

@@ -1,8 +1,13 @@
+import { EVENT_AGE_MS_MAX } from "@prego/core/limits";
 import type { CloseLine } from "./close-line.ts";
 import type { TenantCloseInputs } from "./inputs.ts";
+import { findFinalAtMs } from "./invoice-time.ts";
 import { partKey } from "./line-part.ts";
 import { meterTimestamp } from "./meter-timestamp.ts";
 import type { AmountReason, LineSnapshot } from "./snapshot.ts";
+
+/** What sending may take: an event that comes too late is on no invoice. */
+const SENDING_MS = 15 * 60 * 1_000;
 
 type Known = Pick<TenantCloseInputs, "live" | "stored">;
 
@@ -25,13 +30,24 @@ export function settleChargeMode(line: CloseLine, known: Known): CloseLine {
 
 function findAmountReason(line: CloseLine, { live, stored }: Known): AmountReason | undefined {
   const { meterKey, snapshot } = line;
+  const eventAtMs = meterTimestamp(line) * 1_000;
   if (live === null) return "no_live_subscription";
+  const sentByMs = live.askedAtMs + SENDING_MS;
   if (live.planId !== snapshot.plan_id) return "plan_left";
   // An event from before the subscription, or before its item of this plan, is in no period that it invoices.
-  if (live.sinceMs !== null && meterTimestamp(line) * 1_000 < live.sinceMs) return "subscribed_later";
+  if (live.sinceMs !== null && eventAtMs < live.sinceMs) return "subscribed_later";
   if (live.eventNames.get(meterKey) !== snapshot.stripe_event_name) return "meter_not_in_live_plan";
-  return stored.some((one) => isCorrectedAmount(one, line)) ? "corrects_an_amount" : undefined;
+  if (live.unpricedMeters.has(meterKey)) return "price_not_on_subscription";
+  const finalAtMs = findFinalAtMs(live, eventAtMs);
+  if (finalAtMs !== null && finalAtMs < sentByMs) return "period_invoiced";
+  if (sentByMs - eventAtMs > EVENT_AGE_MS_MAX) return "event_too_old";
+  if (stored.some((one) => isCorrectedAmount(one, line))) return "corrects_an_amount";
+  return isShareOfTiers(line) ? "share_of_tiers" : undefined;
 }
+
+/** Stripe applies tiers and packages to all that lies in its own period: right for a month's one line, wrong for shares of one. */
+const isShareOfTiers = ({ cycle, correctedCycle, snapshot }: CloseLine): boolean =>
+  snapshot.price?.model !== "flat" && (cycle !== correctedCycle || snapshot.part !== undefined);
 
 /** Amounts of one part add up exactly; units on top of an amount would be rounded a second time. */
 const isCorrectedAmount = (stored: Known["stored"][number], line: CloseLine): boolean =>

@@ -2,7 +2,8 @@ import type { Cycle } from "@prego/core/period";
 import { formatQuantity } from "@prego/core/quantity";
 import { METER_VALUE_DIGITS_MAX } from "../limits.ts";
 import type { CloseLine } from "./close-line.ts";
-import { TenantCloseError } from "./inputs.ts";
+import { type LivePlan, TenantCloseError, type TenantCloseInputs } from "./inputs.ts";
+import { findFinalAtMs } from "./invoice-time.ts";
 import { partBounds, partKey } from "./line-part.ts";
 import { meterTimestamp } from "./meter-timestamp.ts";
 import type { InvoiceItemPayload, MeterEventPayload } from "./outbox-payload.ts";
@@ -17,14 +18,21 @@ export type Charge = { meterKey: string; cycle: Cycle; correctedCycle: Cycle; pa
 const AMOUNT_MAX = 9_007_199_254_740_991n;
 
 /** The charge of a line whose way is settled, or undefined when nothing is owed. */
-export function planCharge(line: CloseLine, customer: string | null): Charge | undefined {
+export function planCharge(
+  line: CloseLine,
+  { stripeCustomerId: customer, live }: Pick<TenantCloseInputs, "stripeCustomerId" | "live">,
+): Charge | undefined {
   const { meterKey, cycle, correctedCycle, snapshot } = line;
   if (snapshot.price === null) return undefined;
   const fact = { meterKey, cycle, correctedCycle, part: partKey(snapshot.part) };
   if (snapshot.meter_units !== null) {
     const value = snapshot.meter_units.sent;
     if (value === "0") return undefined;
-    return { ...fact, mode: "meter_event", payload: meterEvent(line, value, requireCustomer(customer, meterKey)) };
+    return {
+      ...fact,
+      mode: "meter_event",
+      payload: meterEvent(line, value, { customer: requireCustomer(customer, meterKey), live }),
+    };
   }
   if (line.amountMinor === 0n) return undefined;
   return { ...fact, mode: "invoice_item", payload: invoiceItem(line, requireCustomer(customer, meterKey)) };
@@ -35,13 +43,26 @@ function requireCustomer(customer: string | null, meterKey: string): string {
   return customer;
 }
 
-function meterEvent(line: CloseLine, value: string, customer: string): MeterEventPayload {
+function meterEvent(
+  line: CloseLine,
+  value: string,
+  { customer, live }: { customer: string; live: LivePlan | null },
+): MeterEventPayload {
   const eventName = line.snapshot.stripe_event_name;
   if (eventName === null) throw new TenantCloseError("stripe_event_name_missing", line.meterKey);
   if (value.replace("-", "").length > METER_VALUE_DIGITS_MAX) {
     throw new TenantCloseError("value_too_large", line.meterKey);
   }
-  return { key_epoch: 0, event_name: eventName, customer, value, timestamp: meterTimestamp(line) };
+  const timestamp = meterTimestamp(line);
+  const finalAtMs = live === null ? null : findFinalAtMs(live, timestamp * 1_000);
+  return {
+    key_epoch: 0,
+    event_name: eventName,
+    customer,
+    value,
+    timestamp,
+    ...(finalAtMs === null ? {} : { send_by: finalAtMs / 1_000 }),
+  };
 }
 
 function invoiceItem(line: CloseLine, customer: string): InvoiceItemPayload {

@@ -16,6 +16,8 @@ export interface PlanMeter {
   /** Weight of one unit in the plan's pool; null means not pooled. */
   poolWeight: string | null;
   stripeEventName: string | null;
+  /** Metered price by which Stripe bills it; null when nobody said. */
+  stripePriceId: string | null;
 }
 
 /** A plan version in force. */
@@ -24,6 +26,8 @@ export interface PlanVersion {
   version: number;
   currency: string;
   billingMode: LineSnapshot["billing_mode"];
+  /** Price of the plan itself; null for one that is free or not sold at Stripe. */
+  stripePriceId: string | null;
   /** Weighted micro-units; null means no pool. */
   poolIncluded: bigint | null;
   meters: readonly PlanMeter[];
@@ -86,6 +90,20 @@ export interface LivePlan {
   sinceMs: number | null;
   /** By meter, what the version in force sends to billing meters; empty when it sends nothing there. */
   eventNames: ReadonlyMap<string, string | null>;
+  /** Meters whose prices the subscription is known not to have. */
+  unpricedMeters: ReadonlySet<string>;
+  /** What Stripe invoices next; null while no event said so. */
+  period: BillingPeriod | null;
+  /** How long an invoice stays open after its period. */
+  invoiceGraceMs: number;
+  /** When all this was asked, epoch milliseconds. */
+  askedAtMs: number;
+}
+
+/** The running period of a subscription, epoch milliseconds; the end may be unknown. */
+export interface BillingPeriod {
+  startMs: number;
+  endMs: number | null;
 }
 
 /** Everything that decides what one tenant owes for one cycle. */

@@ -15,6 +15,8 @@ export const MeterEventPayload = z.strictObject({
   customer: z.string(),
   value: z.string().regex(/^-?[0-9]{1,15}$/),
   timestamp: z.int(),
+  /** Epoch seconds: when the invoice of that time is final; absent while nothing says when. */
+  send_by: z.int().exactOptional(),
   resends,
   look_up_first: lookUpFirst,
 });

@@ -11,6 +11,7 @@ const row = (change: Partial<SendState> = {}): SendState => ({
   keyEpoch: 0,
   attempts: 1,
   eventAtMs: null,
+  finalAtMs: null,
   mustLookUp: false,
   ...change,
 });
@@ -34,6 +35,19 @@ describe("sending", () => {
     expect(decideSend(row({ eventAtMs }), NOW_MS)).toMatchObject({ kind: "reject" });
     expect(decideSend(row({ eventAtMs, intentAtMs: NOW_MS - HOUR_MS }), NOW_MS)).toEqual({ kind: "look_up" });
     expect(decideSend(row({ eventAtMs: eventAtMs + 1 }), NOW_MS)).toEqual({ kind: "send" });
+  });
+
+  test("rejects a meter event whose invoice is final without a call, but never one that may have been sent", () => {
+    const finalAtMs = NOW_MS - 1;
+    expect(decideSend(row({ finalAtMs }), NOW_MS)).toMatchObject({
+      kind: "reject",
+      reason: expect.stringMatching(/^period_invoiced/),
+    });
+    const tried = row({ finalAtMs, intentAtMs: NOW_MS - HOUR_MS });
+    expect(decideSend(tried, NOW_MS)).toEqual({ kind: "look_up" });
+    expect(decideAfterLookUp(tried, { kind: "found", stripeId: "mev" }, NOW_MS)).toMatchObject({ kind: "sent" });
+    expect(decideAfterLookUp(tried, { kind: "absent" }, NOW_MS)).toMatchObject({ kind: "rejected" });
+    expect(decideSend(row({ finalAtMs: NOW_MS }), NOW_MS)).toEqual({ kind: "send" });
   });
 
   test("makes a new key only after a look-up that found nothing", () => {

@@ -15,6 +15,8 @@ export interface SendState {
   mustLookUp: boolean;
   /** Time of the meter event; null for an invoice item. */
   eventAtMs: number | null;
+  /** When the invoice of that time is final; null for an invoice item, and while nothing says when. */
+  finalAtMs: number | null;
 }
 
 /** What to do with a due row. */
@@ -37,6 +39,7 @@ export type SendOutcome =
 export type SendStop = { kind: "released"; reason: string; atMs: number };
 
 const TOO_OLD = "timestamp_too_far_in_past: Stripe takes meter events of the last 35 days";
+const INVOICED = "period_invoiced: the invoice of the event's time is final, Stripe would put it on none";
 const MINUTE_MS = 60 * 1_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
@@ -50,9 +53,16 @@ const BACKOFF_MS = [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * H
  */
 export function decideSend(row: SendState, nowMs: number): SendDecision {
   if (row.mustLookUp) return { kind: "look_up" };
-  const isTooOld = row.eventAtMs !== null && nowMs - row.eventAtMs > EVENT_AGE_MS_MAX;
-  if (row.intentAtMs === null) return isTooOld ? { kind: "reject", reason: TOO_OLD } : { kind: "send" };
-  return isTooOld || nowMs - row.intentAtMs >= STRIPE_KEY_REUSE_MS_MAX ? { kind: "look_up" } : { kind: "send" };
+  const tooLate = findTooLate(row, nowMs);
+  if (row.intentAtMs === null) return tooLate === undefined ? { kind: "send" } : { kind: "reject", reason: tooLate };
+  const isForgotten = nowMs - row.intentAtMs >= STRIPE_KEY_REUSE_MS_MAX;
+  return tooLate !== undefined || isForgotten ? { kind: "look_up" } : { kind: "send" };
+}
+
+/** Why Stripe would not take a meter event any more, or would put it on no invoice. */
+function findTooLate({ eventAtMs, finalAtMs }: SendState, nowMs: number): string | undefined {
+  if (eventAtMs !== null && nowMs - eventAtMs > EVENT_AGE_MS_MAX) return TOO_OLD;
+  return finalAtMs !== null && nowMs > finalAtMs ? INVOICED : undefined;
 }
 
 /** What follows from a look-up: `renew` stores a new intent and sends under a new key. */
@@ -64,10 +74,10 @@ export function decideAfterLookUp(row: SendState, finding: Finding, nowMs: numbe
       return { kind: "rejected", reason: finding.reason };
     case "unknown":
       return retryLater(row, finding.reason, nowMs);
-    case "absent":
-      return row.eventAtMs !== null && nowMs - row.eventAtMs > EVENT_AGE_MS_MAX
-        ? { kind: "rejected", reason: TOO_OLD }
-        : { kind: "renew" };
+    case "absent": {
+      const tooLate = findTooLate(row, nowMs);
+      return tooLate === undefined ? { kind: "renew" } : { kind: "rejected", reason: tooLate };
+    }
   }
 }
 

@@ -7,14 +7,19 @@ const Micros = z.string().regex(/^-?[0-9]{1,30}$/);
 /**
  * Why Stripe cannot price a line of a plan in mode `meter_event`, so that its charge is an amount that we priced: no subscription
  * that Stripe invoices; another plan by now; plan or subscription are younger than the event would be; the plan's version of now
- * does not send this meter there; what the line corrects was an amount.
+ * does not send this meter there; the subscription lacks a price of it; Stripe has invoiced the time of the event; the event is
+ * older than Stripe takes; what the line corrects was an amount; tiers apply to a sum of which the line is a share.
  */
 export const AmountReason = z.enum([
   "no_live_subscription",
   "plan_left",
   "subscribed_later",
   "meter_not_in_live_plan",
+  "price_not_on_subscription",
+  "period_invoiced",
+  "event_too_old",
   "corrects_an_amount",
+  "share_of_tiers",
 ]);
 /** See the schema. */
 export type AmountReason = z.infer<typeof AmountReason>;

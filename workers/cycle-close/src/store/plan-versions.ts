@@ -72,6 +72,7 @@ async function readPlan(db: Database, planId: string, version: number): Promise<
       version: plans.version,
       currency: plans.currency,
       billingMode: plans.billingMode,
+      stripePriceId: plans.stripePriceId,
       poolIncluded: plans.poolIncluded,
     })
     .from(plans)
@@ -89,6 +90,7 @@ async function readPlanMeters(db: Database, plan: Omit<PlanVersion, "meters">): 
       priceJson: planMeters.priceJson,
       poolWeight: planMeters.poolWeight,
       stripeEventName: planMeters.stripeEventName,
+      stripePriceId: planMeters.stripePriceId,
     })
     .from(planMeters)
     .where(and(eq(planMeters.planId, plan.planId), eq(planMeters.version, plan.version)))

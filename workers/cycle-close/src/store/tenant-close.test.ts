@@ -12,7 +12,7 @@ import {
   seedTenant,
 } from "../seed-test-kit.ts";
 import { createDeps } from "../deps.ts";
-import { gatherGroup } from "../gather-inputs.ts";
+import { askedAt, gatherGroup } from "../gather-inputs.ts";
 import { createPlanBook } from "./plan-versions.ts";
 import { commitTenantCloses, type TenantCommit } from "./tenant-close.ts";
 
@@ -23,7 +23,7 @@ async function planCommits(...tenantIds: string[]): Promise<TenantCommit[]> {
   const tenants = tenantIds.map((tenantId) => {
     return { tenantId, planId: "basic", stripeCustomerId: `cus_${tenantId}`, traceId: null, live: null, hasLate: true };
   });
-  const gathered = await gatherGroup(deps.db, createPlanBook(deps.db), { tenants, cycle: CYCLE, nowMs: deps.now() });
+  const gathered = await gatherGroup(deps.db, createPlanBook(deps.db), { tenants, cycle: CYCLE, ...askedAt(deps) });
   const closing = { actor: "cron:cycle-close", cycle: CYCLE, cycleTraceId: null };
   return Promise.all((gathered ?? []).map((one) => planCommit(deps, closing, one)));
 }
