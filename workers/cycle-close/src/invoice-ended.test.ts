@@ -4,6 +4,7 @@ import { createDeps } from "./deps.ts";
 import { createFaultyDeps, FAULT_MODES, type FaultMode } from "./fault-test-kit.ts";
 import { resendCharge } from "./resend-charge.ts";
 import { execute, resetDatabase, rows, seedPlan, seedRollup, seedTenant } from "./seed-test-kit.ts";
+import { insertInvoice, listEndedDebts } from "./store/invoice-outbox.ts";
 
 const UNIT = 1_000_000n;
 const CALLS_MAX = 200;
@@ -158,6 +159,32 @@ describe("charges of a subscription that has ended", () => {
     await execute("UPDATE tenants_master SET status = 'Purging' WHERE tenant_id = 'gone'");
     await close(world);
     expect(world.stripe.invoices).toEqual([]);
+  });
+
+  test("get no invoice that was planned before the tenant's purge began", async () => {
+    const world = await seedTwo();
+    failFor(world, "POST /v1/invoices", "before");
+    expect(await close(world)).toMatchObject({ invoices: { retried: 1 } });
+    await execute("UPDATE tenants_master SET status = 'Purging' WHERE tenant_id = 'gone'");
+    world.stripe.fault = () => undefined;
+    world.clock.nowMs += HOUR_MS;
+    expect(await close(world)).toMatchObject({ invoices: { sent: 0, retried: 0 } });
+    expect(world.stripe.invoices).toEqual([]);
+  });
+
+  test("are planned by no run that read them before the tenant's purge began", async () => {
+    const world = await seedTwo();
+    failFor(world, "GET /v1/invoiceitems", "before");
+    await close(world);
+    const { db, now } = createDeps(env, world.runtime);
+    const [debt] = await listEndedDebts(db, 1);
+    if (debt === undefined) throw new Error("nothing is owed");
+    await execute("UPDATE tenants_master SET status = 'Purging' WHERE tenant_id = 'gone'");
+    const payload = { key_epoch: 0, customer: "cus_gone", currency: "eur", payment_method: null };
+    const invoice = { debt, identifier: "prego_late", status: "pending", payload } as const;
+    // A row in the tenant's own name would keep its purge from ending: the pseudonym has that key already.
+    expect(await insertInvoice(db, invoice, { nowMs: now(), audit: [], trace: [] })).toBe(false);
+    expect(await invoiceRows()).toEqual([]);
   });
 
   test("are shown to a person when Stripe refuses the invoice", async () => {

@@ -14,6 +14,7 @@ import { sql } from "drizzle-orm";
 import { ITEMS_PER_INVOICE_MAX } from "../limits.ts";
 import { InvoicePayload } from "../plan/invoice-payload.ts";
 import type { OutboxRecord } from "./outbox.ts";
+import { isGone } from "./waiting-objects.ts";
 
 /** Charges that were sent as invoice items of a customer whose subscription has ended. */
 export interface EndedDebt {
@@ -68,7 +69,10 @@ export async function listEndedDebts(db: Database, limit: number): Promise<Ended
   return debts.map((debt) => ({ ...debt, charges: JSON.parse(debt.charges) as string[], isRest: debt.isRest === 1 }));
 }
 
-/** Writes a debt's invoice in place of the one before it. `nowMs` is when the debt was read. False when another run was first. */
+/**
+ * Writes a debt's invoice in place of the one before it. `nowMs` is when the debt was read. False when another run was first,
+ * or a purge of the tenant has begun: its rows have a pseudonym, and one in its own name would keep the purge from ending.
+ */
 export function insertInvoice(
   db: Database,
   invoice: { debt: EndedDebt; identifier: string; status: "pending" | "nothing_pending"; payload: InvoicePayload },
@@ -80,8 +84,9 @@ export function insertInvoice(
   const createdAt = debt.sentAt > now ? debt.sentAt : now;
   const insert = sql`INSERT INTO stripe_invoice_outbox
       (tenant_id, cycle, currency, identifier, payload_json, status, next_attempt_at, trace_id, created_at, updated_at)
-    VALUES (${debt.tenantId}, ${debt.cycle}, ${debt.currency}, ${identifier}, ${JSON.stringify(payload)}, ${status}, ${now},
-      ${debt.traceId}, ${createdAt}, ${now})
+    SELECT t.tenant_id, ${debt.cycle}, ${debt.currency}, ${identifier}, ${JSON.stringify(payload)}, ${status}, ${now},
+      ${debt.traceId}, ${createdAt}, ${now}
+    FROM tenants_master t WHERE t.tenant_id = ${debt.tenantId} AND NOT ${isGone}
     ON CONFLICT (tenant_id, cycle, currency) DO UPDATE SET identifier = excluded.identifier,
       payload_json = excluded.payload_json, status = excluded.status, intent_at = NULL, attempts = 0,
       next_attempt_at = excluded.next_attempt_at, stripe_id = NULL, error = NULL, trace_id = excluded.trace_id,
@@ -90,12 +95,15 @@ export function insertInvoice(
   return commitOne(db, insert, record);
 }
 
+/** Of rows of `stripe_invoice_outbox`: no purge of the tenant has begun. */
+const isThere = sql`EXISTS (SELECT 1 FROM tenants_master t WHERE t.tenant_id = stripe_invoice_outbox.tenant_id AND NOT ${isGone})`;
+
 /** Pending rows that are due, those that wait longest first. */
 export async function listDueInvoices(db: Database, nowMs: number, limit: number): Promise<InvoiceRow[]> {
   const rows =
     await db.all<StoredRow>(sql`SELECT tenant_id AS tenantId, cycle, identifier, attempts, intent_at AS intentAt,
       created_at AS createdAt, trace_id AS traceId, payload_json AS payloadJson
-    FROM stripe_invoice_outbox WHERE status = 'pending' AND next_attempt_at <= ${formatInstant(nowMs)}
+    FROM stripe_invoice_outbox WHERE status = 'pending' AND next_attempt_at <= ${formatInstant(nowMs)} AND ${isThere}
     ORDER BY next_attempt_at, identifier LIMIT CAST(${limit} AS INTEGER)`);
   return rows.map(readRow);
 }
@@ -119,7 +127,7 @@ function readInstant(text: string): number {
   return ms;
 }
 
-/** Takes a row before any call: counts the attempt, stores the time of the intent, holds it. Undefined if another run has it. */
+/** Takes a row before any call: counts the attempt, stores the time of the intent, holds it. Undefined if another run or a purge has it. */
 export async function claimInvoice(
   db: Database,
   row: InvoiceRow,
@@ -130,7 +138,7 @@ export async function claimInvoice(
     SET attempts = attempts + 1, intent_at = coalesce(intent_at, ${now}), updated_at = ${now},
       next_attempt_at = ${formatInstant(holdUntilMs)}
     WHERE identifier = ${row.identifier} AND status = 'pending' AND next_attempt_at <= ${now}
-      AND attempts = CAST(${row.attempts} AS INTEGER) RETURNING identifier`);
+      AND attempts = CAST(${row.attempts} AS INTEGER) AND ${isThere} RETURNING identifier`);
   return claimed.length === 1 ? { ...row, attempts: row.attempts + 1 } : undefined;
 }
 
@@ -143,7 +151,7 @@ export async function renewInvoiceIntent(
   const payload = { ...row.payload, key_epoch: row.payload.key_epoch + 1 };
   const renewed = await db.all(sql`UPDATE stripe_invoice_outbox
     SET intent_at = ${formatInstant(nowMs)}, updated_at = ${formatInstant(nowMs)}, payload_json = ${JSON.stringify(payload)}
-    WHERE identifier = ${row.identifier} AND status = 'pending' AND attempts = CAST(${row.attempts} AS INTEGER)
+    WHERE identifier = ${row.identifier} AND status = 'pending' AND attempts = CAST(${row.attempts} AS INTEGER) AND ${isThere}
     RETURNING identifier`);
   return renewed.length === 1 ? { ...row, payload } : undefined;
 }
