@@ -143,6 +143,20 @@ describe("charges of a subscription that has ended", () => {
     expect(await invoiceRows()).toMatchObject([{ status: "nothing_pending" }]);
   });
 
+  test("of two cycles are collected by one invoice, and no empty one follows", async () => {
+    const world = await seedTwo();
+    await seedRollup("gone", "calls", { hour: "2026-10-10T05", qty: 5n * UNIT });
+    await execute("UPDATE tenants_master SET subscription_status = 'active', created_at = '2026-10-01T00:00:00.000Z'");
+    await close(world);
+    await execute("UPDATE tenants_master SET subscription_status = 'canceled' WHERE tenant_id = 'gone'");
+    expect(await close(world)).toMatchObject({ invoices: { sent: 1, nothing_pending: 1 }, without_subscription: 0 });
+    expect(world.stripe.invoices.map(({ items }) => items.length)).toEqual([3]);
+    expect(await invoiceRows()).toMatchObject([
+      { cycle: "2026-10", status: "sent" },
+      { cycle: "2026-11", status: "nothing_pending" },
+    ]);
+  });
+
   test("wait until all of the cycle's are at Stripe", async () => {
     const world = await seedTwo();
     await execute("DELETE FROM usage_rollups WHERE tenant_id = 'here'");

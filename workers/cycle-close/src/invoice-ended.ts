@@ -56,12 +56,19 @@ export async function invoiceEnded(deps: Deps, run: JobRun, budget: Budget): Pro
   for (const debt of await listEndedDebts(deps.db, INVOICES_PER_RUN_MAX)) {
     if (!mayGoOn(work)) break;
     await planInvoice(deps, work, { debt, readAtMs });
+    // Before the next one is planned: an invoice takes the items of every cycle, and an empty one would follow.
+    await makeDue(deps, work);
   }
+  await makeDue(deps, work);
+  return report;
+}
+
+async function makeDue(deps: Deps, work: Work): Promise<void> {
+  if (work.report.stopped !== null) return;
   for (const row of await listDueInvoices(deps.db, deps.now(), INVOICES_PER_RUN_MAX)) {
     if (!mayGoOn(work)) break;
     await makeInvoice(deps, work, row);
   }
-  return report;
 }
 
 function mayGoOn({ budget, report }: Work): boolean {
