@@ -16,22 +16,33 @@ beforeAll(async () => {
 
 afterAll(() => harness.close());
 
-test("bills each charge once, whatever call of a close fails, and the run that carries it on too", async () => {
-  const faults = await sweepFaults([harness], { seed: SEED, stride: 90 });
-  expect(faults).toMatchObject(CLEAN);
-  expect(faults.sites.filter((site) => site === "stripe")).toHaveLength(8);
-  expect(faults.points).toBeGreaterThan(5);
-  const pairs = await sweepPairs([harness], faults.ended, { seed: SEED, pairs: 3, second: "crash" });
-  expect(pairs).toMatchObject({ ...CLEAN, points: 3 });
-});
+test.each([
+  { stage: "due", work: "a close", calls: 22 },
+  { stage: "refused", work: "an operator's resend and the close after it", calls: 10 },
+] as const)(
+  "bills each charge once and collects it once, whatever call of $work fails, and the run that carries it on too",
+  async ({ stage, calls }) => {
+    const faults = await sweepFaults([harness], { seed: SEED, stage, stride: 120 });
+    expect(faults).toMatchObject(CLEAN);
+    expect(faults.sites.filter((site) => site === "stripe")).toHaveLength(calls);
+    expect(faults.points).toBeGreaterThan(5);
+    const pairs = await sweepPairs([harness], faults.ended, { seed: SEED, stage, pairs: 3, second: "crash" });
+    expect(pairs).toMatchObject({ ...CLEAN, points: 3 });
+  },
+);
 
-test("bills each charge once with closes, webhooks and a purge at once, in turns that a seed draws", async () => {
-  const schedules = await sweepSchedules([harness], { seed: SEED, schedules: 3 });
+test("bills each charge once with closes, webhooks, resends and a purge at once, in turns that a seed draws", async () => {
+  const schedules = await sweepSchedules([harness], { seed: SEED, schedules: 5 });
   expect(schedules).toMatchObject(CLEAN);
+  expect(schedules.byTask).toMatchObject({ purge: expect.any(Number), operator: expect.any(Number) });
   expect(schedules.switches).toBeGreaterThan(100);
 });
 
-test("sees a close that tries again under another key", async () => {
-  const { seen } = await huntBillingBug("random-key", SEED);
-  expect(seen).toContain("doubled");
+test.each([
+  { bug: "random-key", sees: "a close that tries again under another key", shows: "doubled" },
+  { bug: "parts-of-one-identifier", sees: "parts that share an identifier", shows: "lost" },
+  { bug: "resend-under-old-identifier", sees: "a resend under the identifier that Stripe refused", shows: "lost" },
+])("sees $sees", async ({ bug, shows }) => {
+  const { seen } = await huntBillingBug(bug, SEED);
+  expect(seen).toContain(shows);
 });

@@ -3,6 +3,7 @@ import { listCounts, readCount } from "../command-line.ts";
 import { type BillingPart, huntBillingBug, sweepBilling } from "./billing-sweep.ts";
 import { BILLING_BUGS } from "./bugs.ts";
 import { GAPS_HOURS } from "./fault-plan.ts";
+import type { Stage } from "./kept-stores.ts";
 import type { FaultReport } from "./fault-sweep.ts";
 import type { ScheduleReport } from "./schedule-sweep.ts";
 
@@ -13,6 +14,11 @@ export const SYNOPSIS = `sweep billing [--seed N] [--pairs N] [--schedules N] [-
   --bug        plants one known bug: ${Object.keys(BILLING_BUGS).join(", ")}
   --prove      plants all of them, one after the other, and expects the sweep to see each`;
 const SEED_DEFAULT = "20261121";
+/** What a fault strikes at a stage. */
+const STAGE_NAMES: Readonly<Record<Stage, string>> = {
+  due: "a close",
+  refused: "refused charges sent again",
+};
 const PAIRS_DEFAULT = "2000";
 const SCHEDULES_DEFAULT = "1000";
 
@@ -40,16 +46,17 @@ export async function runBillingCommand(args: string[]): Promise<boolean> {
 
 function printPart(done: BillingPart): void {
   if (done.part === "schedules") return printSchedules(done.report);
-  if (done.part !== "faults") return printPoints(done.part, done.report);
+  const stage = STAGE_NAMES[done.stage];
+  if (done.part !== "faults") return printPoints(`${stage}: ${done.part}`, done.report);
   const { sites } = done.report;
   const d1 = sites.filter((site) => site === "d1").length;
-  console.log(`N = ${sites.length} calls in the close: D1 ${d1}, Stripe ${sites.length - d1}`);
+  console.log(`N = ${sites.length} calls in ${stage}: D1 ${d1}, Stripe ${sites.length - d1}`);
   console.log(`resumed after ${GAPS_HOURS.join(" h, ")} h`);
-  printPoints("fault points", done.report);
+  printPoints(`${stage}: fault points`, done.report);
 }
 
 function printPoints(what: string, report: FaultReport): void {
-  console.log(`${report.points} ${what} (${listCounts(report.byMode)})`);
+  console.log(`${what}: ${report.points} (${listCounts(report.byMode)})`);
   printVerdict(report);
 }
 
@@ -61,8 +68,13 @@ function printSchedules(report: ScheduleReport): void {
 }
 
 function printVerdict(report: Omit<FaultReport, "points" | "byMode">): void {
-  const { doubled, lost, wrong, rejected, purged } = report;
-  const aside = `rejected and visible ${rejected}${purged === 0 ? "" : `, of purged tenants and not sent ${purged}`}`;
+  const { doubled, lost, wrong, rejected, purged, emptyInvoices } = report;
+  const counts = {
+    "rejected and visible": rejected,
+    "of purged tenants and not sent": purged,
+    "empty invoices": emptyInvoices,
+  };
+  const aside = listCounts(counts);
   console.log(`  doubled ${doubled}, lost ${lost}, wrong ${wrong}; ${aside}`);
   for (const failure of report.failures) console.log(`  FAILED ${failure}`);
 }

@@ -1,14 +1,20 @@
-import type { Fleet, FleetPlan, FleetPrice, FleetTenant } from "./fleet.ts";
+import { type FleetPart, isWithin, lastPlanOf, partsOf } from "./fleet-parts.ts";
+import { CYCLES, type Fleet, type FleetMeter, type FleetPrice, type FleetTenant } from "./fleet.ts";
 
 /** A line that must be stored, and the charge that follows from it. */
 export interface ExpectedLine {
   tenantId: string;
   customer: string;
-  mode: FleetPlan["mode"];
+  /** How its charge goes to Stripe. */
+  sentAs: "meter_event" | "invoice_item";
   meterKey: string;
   eventName: string;
   /** The closed cycle that late usage corrects, or the cycle itself. */
   correctedCycle: string;
+  /** First hour of its part of that cycle. */
+  from: string;
+  /** Whether that cycle has several parts. */
+  isPart: boolean;
   isLate: boolean;
   qty: bigint;
   overage: bigint;
@@ -25,52 +31,96 @@ const RATE = 10_000n;
 export const expectLines = (fleet: Fleet, cycles: readonly string[]): ExpectedLine[] =>
   fleet.flatMap((tenant) => [...cycles.flatMap((cycle) => cycleLines(tenant, cycle)), ...lateLines(tenant)]);
 
-function cycleLines(tenant: FleetTenant, cycle: string): ExpectedLine[] {
-  return tenant.plan.meters.map((meter) => {
-    const qty = sum(tenant.usage.filter(({ meterKey, hour }) => meterKey === meter.meterKey && hour.startsWith(cycle)));
-    const overage = aboveAllowance(qty, meter.includedUnits);
-    const amountMinor = priceOf(meter.price, overage);
-    const charge = tenant.plan.mode === "meter_event" ? roundHalfUp(overage, MICROS) : amountMinor;
-    return { ...nameLine(tenant, meter), correctedCycle: cycle, isLate: false, qty, overage, amountMinor, charge };
-  });
+/** How Stripe is told of a line: it can price only what a running subscription has the plan of, all else is told as an amount. */
+function chooseMode(
+  tenant: FleetTenant,
+  { plan }: FleetPart,
+  { isLate, cycle }: { isLate: boolean; cycle: string },
+): ExpectedLine["sentAs"] {
+  const closedIn = isLate ? CYCLES.now : cycle;
+  const isRunning = !tenant.hasLeft || closedIn === CYCLES.past;
+  return isRunning && plan.planId === lastPlanOf(tenant).planId ? plan.mode : "invoice_item";
 }
 
-/** Late usage costs what the cycle costs with it, less what it cost without it. */
-function lateLines(tenant: FleetTenant): ExpectedLine[] {
-  const groups = Map.groupBy(tenant.late, ({ meterKey, correctedCycle }) => `${meterKey} ${correctedCycle}`);
-  return [...groups.values()].flatMap((late) => {
-    const [{ meterKey, correctedCycle } = { meterKey: "", correctedCycle: "" }] = late;
-    const meter = tenant.plan.meters.find((one) => one.meterKey === meterKey);
-    if (meter === undefined) return [];
-    const inCycle = tenant.usage.filter((one) => one.meterKey === meterKey && one.hour.startsWith(correctedCycle));
-    const qty = sum(late);
-    const before = aboveAllowance(sum(inCycle), meter.includedUnits);
-    const after = aboveAllowance(sum(inCycle) + qty, meter.includedUnits);
-    const amountMinor = priceOf(meter.price, after) - priceOf(meter.price, before);
-    const units = roundHalfUp(after, MICROS) - roundHalfUp(before, MICROS);
-    const charge = tenant.plan.mode === "meter_event" ? units : amountMinor;
-    const overage = after - before;
-    return [{ ...nameLine(tenant, meter), correctedCycle, isLate: true, qty, overage, amountMinor, charge }];
-  });
-}
-
-const nameLine = (
-  { tenantId, customer, plan }: FleetTenant,
-  { meterKey, eventName }: FleetPlan["meters"][number],
-): Pick<ExpectedLine, "tenantId" | "customer" | "mode" | "meterKey" | "eventName"> => ({
-  tenantId,
-  customer,
-  mode: plan.mode,
-  meterKey,
-  eventName,
+/** The line of a tenant whose subscription ended or paused before its close. */
+export const asAmount = (line: ExpectedLine): ExpectedLine => ({
+  ...line,
+  sentAs: "invoice_item",
+  charge: line.amountMinor,
 });
 
-const sum = (usage: readonly { micros: bigint }[]): bigint => usage.reduce((total, { micros }) => total + micros, 0n);
+function cycleLines(tenant: FleetTenant, cycle: string): ExpectedLine[] {
+  return partsOf(tenant, cycle).flatMap((part) =>
+    part.plan.meters.map((meter) => {
+      const qty = sum(tenant.usage.filter(({ meterKey, hour }) => meterKey === meter.meterKey && isWithin(part, hour)));
+      const billed = priceBetween({ part, meter }, { before: 0n, after: qty });
+      return describeLine(tenant, { cycle, part, meter }, { isLate: false, qty, ...billed });
+    }),
+  );
+}
 
-const aboveAllowance = (qty: bigint, includedUnits: number): bigint => {
-  const rest = qty - BigInt(includedUnits) * MICROS;
-  return rest > 0n ? rest : 0n;
-};
+/** Late usage costs what its part costs with it, less what it cost without it. */
+function lateLines(tenant: FleetTenant): ExpectedLine[] {
+  const cycles = new Set(tenant.late.map(({ correctedCycle }) => correctedCycle));
+  return [...cycles].flatMap((cycle) =>
+    partsOf(tenant, cycle).flatMap((part) =>
+      part.plan.meters.flatMap((meter) => {
+        const ofPart = ({ meterKey, hour }: { meterKey: string; hour: string }): boolean =>
+          meterKey === meter.meterKey && isWithin(part, hour);
+        const late = tenant.late.filter(ofPart);
+        if (late.length === 0) return [];
+        const qty = sum(late);
+        const inTime = sum(tenant.usage.filter(ofPart));
+        const billed = priceBetween({ part, meter }, { before: inTime, after: inTime + qty });
+        return [describeLine(tenant, { cycle, part, meter }, { isLate: true, qty, ...billed })];
+      }),
+    ),
+  );
+}
+
+/** What a quantity adds to the overage, the amount and the whole units of what was billed before. */
+function priceBetween(
+  { part, meter }: { part: FleetPart; meter: FleetMeter },
+  { before, after }: { before: bigint; after: bigint },
+): { overage: bigint; amountMinor: bigint; units: bigint } {
+  const included = shareOf(BigInt(meter.includedUnits) * MICROS, part);
+  const overages = [before, after].map((qty) => (qty > included ? qty - included : 0n));
+  const [from = 0n, to = 0n] = overages;
+  return {
+    overage: to - from,
+    amountMinor: priceOf(meter.price, to) - priceOf(meter.price, from),
+    units: roundHalfUp(to, MICROS) - roundHalfUp(from, MICROS),
+  };
+}
+
+/** An allowance accrues hour by hour, in whole micro-units; a part has what accrues in it. */
+const shareOf = (allowance: bigint, { startHours, endHours, cycleHours }: FleetPart): bigint =>
+  (allowance * endHours) / cycleHours - (allowance * startHours) / cycleHours;
+
+function describeLine(
+  tenant: FleetTenant,
+  { cycle, part, meter }: { cycle: string; part: FleetPart; meter: FleetMeter },
+  { units, ...billed }: { isLate: boolean; qty: bigint; overage: bigint; amountMinor: bigint; units: bigint },
+): ExpectedLine {
+  const sentAs = chooseMode(tenant, part, { isLate: billed.isLate, cycle });
+  return {
+    tenantId: tenant.tenantId,
+    customer: tenant.customer,
+    sentAs,
+    meterKey: meter.meterKey,
+    eventName: meter.eventName,
+    correctedCycle: cycle,
+    from: part.from,
+    isPart: part.endHours - part.startHours < part.cycleHours,
+    ...billed,
+    charge: sentAs === "meter_event" ? units : billed.amountMinor,
+  };
+}
+
+/** How rows name the part of a line. */
+export const partOf = ({ from, isPart }: ExpectedLine): string => (isPart ? from : "");
+
+const sum = (usage: readonly { micros: bigint }[]): bigint => usage.reduce((total, { micros }) => total + micros, 0n);
 
 /** Minor units of an overage in micro-units. */
 function priceOf(price: FleetPrice, overage: bigint): bigint {

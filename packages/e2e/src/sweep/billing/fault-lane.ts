@@ -24,12 +24,28 @@ export interface Outside {
   clock: { nowMs: number };
   /** How long a slow call at Stripe takes. */
   pause: () => Promise<void>;
+  /** Calls of all lanes so far. */
+  calls: number;
+  /** Who is being purged, if anybody is, and what became of it. */
+  purge: PurgeWatch | undefined;
+}
+
+/** What a judge must know of a purge, and what the stores do not tell when it is over. */
+export interface PurgeWatch {
+  customer: string;
+  hasBegun: () => Promise<boolean>;
+  /** Number of the call in which it began. */
+  begunAt: number | undefined;
+  /** Invoices that were asked for by work that was taken up when it had begun. */
+  lateInvoices: number;
 }
 
 /** The calls of one run, in their order; the fault's own goes wrong. */
 export class BillingLane extends FaultInjector {
   readonly sites: CallSite[] = [];
   strikes = 0;
+  /** Number, among the calls of all lanes, of this lane's newest one. */
+  #lastCall = 0;
   #onEnd: (() => void)[] = [];
   readonly #outside: Outside;
   readonly #planned: Pick<Fault, "call" | "mode"> | undefined;
@@ -52,7 +68,12 @@ export class BillingLane extends FaultInjector {
     return Promise.race([work(), ended]);
   }
 
-  override async pass<T>(effect: () => Promise<T>): Promise<T> {
+  override async pass<T>(call: () => Promise<T>): Promise<T> {
+    const effect = async (): Promise<T> => {
+      const result = await call();
+      await this.#watchPurge();
+      return result;
+    };
     switch (this.#count("d1")) {
       case "before":
         throw lost();
@@ -81,6 +102,7 @@ export class BillingLane extends FaultInjector {
   }
 
   protected async callStripe(request: Request): Promise<Response> {
+    await this.#watchInvoice(request);
     const mode = this.#count(request.method === "GET" ? "look_up" : "stripe");
     const { emulator, clock } = this.#outside;
     if (mode === "hang") {
@@ -95,7 +117,24 @@ export class BillingLane extends FaultInjector {
     return mode === "crash" ? this.#end() : answer;
   }
 
+  async #watchPurge(): Promise<void> {
+    const { purge, calls } = this.#outside;
+    if (purge === undefined || purge.begunAt !== undefined) return;
+    if (await purge.hasBegun()) purge.begunAt = calls;
+  }
+
+  /** The call before stored the intent; a purge that begins between the two cannot be seen by whoever stored it. */
+  async #watchInvoice(request: Request): Promise<void> {
+    const { purge } = this.#outside;
+    if (purge?.begunAt === undefined || purge.begunAt >= this.#lastCall) return;
+    if (request.method !== "POST" || new URL(request.url).pathname !== "/v1/invoices") return;
+    const customer = new URLSearchParams(await request.clone().text()).get("customer");
+    if (customer === purge.customer) purge.lateInvoices += 1;
+  }
+
   #count(site: CallSite): FaultMode | undefined {
+    this.#outside.calls += 1;
+    this.#lastCall = this.#outside.calls;
     this.sites.push(site);
     const mode = this.choose(site);
     if (mode !== undefined) this.strikes += 1;

@@ -1,3 +1,5 @@
+import type { Stage } from "./kept-stores.ts";
+
 /** What a close calls: the database, or Stripe, to make something or to look it up. */
 export type CallSite = "d1" | "stripe" | "look_up";
 
@@ -42,11 +44,19 @@ export interface Verdict {
   rejected: number;
   /** Charges of a tenant that was purged before they were sent. */
   purged: number;
+  /** Invoices of ours on which there is nothing: they cost nobody anything, and still they are letters. */
+  emptyInvoices: number;
   findings: string[];
 }
 
 /** What must not happen. */
 export type FindingKind = "doubled" | "lost" | "wrong";
+
+/** Notes a difference. */
+export function fault(verdict: Verdict, kind: FindingKind, text: string): void {
+  verdict[kind] += 1;
+  verdict.findings.push(`${kind}: ${text}`);
+}
 
 /** What became of one fault point. */
 export interface PointOutcome extends Verdict {
@@ -69,5 +79,5 @@ export interface ScheduleOutcome extends Verdict {
 /** What the driver asks of the harness, one JSON body each. */
 export type BillingCommand =
   | { do: "fleet"; seed: number }
-  | { do: "point"; faults: Fault[] }
+  | { do: "point"; stage: Stage; faults: Fault[] }
   | { do: "schedule"; seed: number };

@@ -1,4 +1,5 @@
 import { createRandom } from "../../bench/statistics.ts";
+import type { Stage } from "./kept-stores.ts";
 import type { BillingHarness } from "./harness.ts";
 import {
   type CallSite,
@@ -21,6 +22,7 @@ export interface FaultReport extends Omit<Verdict, "findings"> {
 /** Which single faults are tried. */
 export interface FaultSweepOptions {
   seed: number;
+  stage: Stage;
   /** Every how manieth point of all. */
   stride: number;
   /** Only calls of these. */
@@ -42,6 +44,7 @@ export interface FaultSweepReport extends FaultReport {
 }
 
 const FAILURES_MAX = 20;
+const COUNTED = ["doubled", "lost", "wrong", "rejected", "purged", "emptyInvoices"] as const;
 
 export const emptyReport = (): FaultReport => ({
   points: 0,
@@ -51,6 +54,7 @@ export const emptyReport = (): FaultReport => ({
   wrong: 0,
   rejected: 0,
   purged: 0,
+  emptyInvoices: 0,
   failures: [],
 });
 
@@ -60,14 +64,14 @@ export async function sweepFaults(
   options: FaultSweepOptions,
 ): Promise<FaultSweepReport> {
   const [first] = harnesses as [BillingHarness];
-  const clean = await first.runPoint([]);
+  const clean = await first.runPoint(options.stage, []);
   const [sites = []] = clean.runs;
   const report: FaultSweepReport = { ...emptyReport(), sites, ended: [] };
   addOutcome(report, "no fault", clean);
   const faults = listFaults(sites, options).filter((_, index) => index % options.stride === 0);
   await shareOut(harnesses, faults, async (harness, fault) => {
     if (options.until !== undefined && report[options.until] > 0) return;
-    const outcome = await harness.runPoint([fault]);
+    const outcome = await harness.runPoint(options.stage, [fault]);
     if (outcome.strikes === 0) return;
     addPoint(report, [fault], outcome);
     const [, resumed = []] = outcome.runs;
@@ -79,6 +83,7 @@ export async function sweepFaults(
 /** Which pairs are tried: how many, and what goes wrong with the run that carries on. */
 export interface PairSweepOptions {
   seed: number;
+  stage: Stage;
   pairs: number;
   second: "crash" | "fault";
 }
@@ -91,7 +96,7 @@ export async function sweepPairs(
 ): Promise<FaultReport> {
   const report = emptyReport();
   await shareOut(harnesses, pickPairs(ended, options), async (harness, pair) => {
-    const outcome = await harness.runPoint(pair);
+    const outcome = await harness.runPoint(options.stage, pair);
     if (outcome.strikes === pair.length) addPoint(report, pair, outcome);
   });
   return report;
@@ -158,7 +163,7 @@ function addPoint(report: FaultReport, faults: readonly Fault[], outcome: Verdic
 
 /** Adds what one point or schedule found. */
 export function addOutcome(report: Omit<FaultReport, "points" | "byMode">, where: string, outcome: Verdict): void {
-  for (const kind of ["doubled", "lost", "wrong", "rejected", "purged"] as const) report[kind] += outcome[kind];
+  for (const kind of COUNTED) report[kind] += outcome[kind];
   if (outcome.findings.length === 0 || report.failures.length >= FAILURES_MAX) return;
   report.failures.push(`${where}: ${outcome.findings.join("; ")}`);
 }

@@ -1,4 +1,7 @@
+import { usageObjectKey } from "@prego/core/usage-object";
 import { createRandom } from "../../bench/statistics.ts";
+import { hourBefore, partsOf } from "./fleet-parts.ts";
+import { makePlans, VALID_FROM } from "./fleet-plans.ts";
 
 /** A price as plans store it, and as the oracle reads it. */
 export type FleetPrice =
@@ -6,17 +9,26 @@ export type FleetPrice =
   | { model: "graduated" | "volume"; tiers: { upTo: string | null; unitAmount: string }[] }
   | { model: "package"; packageSize: string; packageAmount: string };
 
-interface FleetMeter {
+export interface FleetMeter {
   meterKey: string;
   includedUnits: number;
   price: FleetPrice;
   eventName: string;
 }
 
+/** One version of a plan. */
 export interface FleetPlan {
   planId: string;
+  version: number;
+  effectiveFrom: string;
   mode: "meter_event" | "invoice_item";
   meters: readonly FleetMeter[];
+}
+
+/** The plan version that a tenant has from an instant on. */
+interface FleetTerm {
+  from: string;
+  plan: FleetPlan;
 }
 
 /** Quantity of one hour, in micro-units. */
@@ -27,17 +39,18 @@ interface FleetUsage {
 }
 
 /** Usage of a closed cycle that came after its close. */
-interface FleetLateUsage {
-  meterKey: string;
+interface FleetLateUsage extends FleetUsage {
   correctedCycle: string;
   r2Key: string;
-  micros: bigint;
 }
 
 export interface FleetTenant {
   tenantId: string;
   customer: string;
-  plan: FleetPlan;
+  /** Oldest first, at least one. */
+  terms: readonly FleetTerm[];
+  /** Whether its subscription has ended before the cycle did. */
+  hasLeft: boolean;
   usage: readonly FleetUsage[];
   late: readonly FleetLateUsage[];
 }
@@ -49,97 +62,112 @@ export const CYCLES = { past: "2026-10", now: "2026-11", next: "2026-12" } as co
 
 const MICROS = 1_000_000;
 
-type Draw = (from: number, to: number) => number;
+/** A whole number between two, both included. */
+export type Draw = (from: number, to: number) => number;
+
+/** How a tenant uses what its plans price. */
+interface Habit {
+  used: "above" | "below" | "idle";
+  /** Late usage of the cycle before, in each of its parts. */
+  isLate?: true;
+  /** Usage of the cycle after, for runs that come so late. */
+  goesOn?: true;
+  /** Only the first meter of each plan. */
+  hasOneMeter?: true;
+  hasLeft?: true;
+}
 
 /**
  * A small fleet with everything that a close knows: both modes, several meters, four price models, tenants without overage and
- * without usage, late usage of the cycle before, and usage of the cycle after for runs that come so late.
+ * without usage, late usage of the cycle before, usage of the cycle after, plans that change inside of a cycle and
+ * subscriptions that have ended.
  */
 export function makeFleet(seed: number): Fleet {
   const random = createRandom(seed);
   const draw: Draw = (from, to) => from + Math.floor(random() * (to - from + 1));
-  const [items, events, packages] = makePlans(draw);
+  const { items, events, packages, metered } = makePlans(draw, CYCLES.now);
+  const always = (plan: FleetPlan): FleetTerm[] => [{ from: VALID_FROM, plan }];
+  const versions = (plans: readonly FleetPlan[]): FleetTerm[] =>
+    plans.map((plan) => ({ from: plan.effectiveFrom, plan }));
+  const moves = [
+    ...always(items),
+    { from: `${CYCLES.past}-16T10:20:00.000Z`, plan: events },
+    { from: `${CYCLES.now}-11T05:20:00.000Z`, plan: items },
+  ];
+  const returns = [
+    ...always(items),
+    { from: `${CYCLES.now}-08T00:00:00.000Z`, plan: metered[0] },
+    ...versions(metered).slice(1),
+  ];
+  const make = (tenantId: string, terms: FleetTerm[], habit: Habit): FleetTenant =>
+    makeTenant(tenantId, terms, { habit, draw });
+  return [
+    make("a_items", always(items), { used: "above", isLate: true, goesOn: true }),
+    make("b_events", always(events), { used: "above", isLate: true, goesOn: true }),
+    make("c_within", always(items), { used: "below" }),
+    make("d_idle", always(events), { used: "idle" }),
+    make("e_versions", versions(packages), { used: "above" }),
+    make("f_moves", moves, { used: "above", isLate: true, hasOneMeter: true }),
+    make("g_moves", returns, { used: "above", hasOneMeter: true }),
+    make("h_left", always(items), { used: "above", hasLeft: true }),
+    make("i_left", always(events), { used: "above", hasOneMeter: true, hasLeft: true }),
+  ];
+}
+
+function makeTenant(tenantId: string, terms: FleetTerm[], { habit, draw }: { habit: Habit; draw: Draw }): FleetTenant {
   const above = (units: number): bigint =>
     BigInt(units + draw(100, 900)) * BigInt(MICROS) + BigInt(draw(0, MICROS - 1));
   const below = (units: number): bigint => BigInt(draw(0, units - 1)) * BigInt(MICROS);
-  const make = (
-    tenantId: string,
-    plan: FleetPlan,
-    used: "above" | "below" | "idle",
-    withLate: boolean,
-  ): FleetTenant => ({
+  const tenant: FleetTenant = {
     tenantId,
     customer: `cus_${tenantId}`,
-    plan,
-    usage: used === "idle" ? [] : useMeters(plan, used === "above" ? above : below, used === "above" && withLate),
-    late: withLate ? lateUsage(tenantId, plan, draw) : [],
-  });
-  return [
-    make("a_items", items, "above", true),
-    make("b_events", events, "above", true),
-    make("c_within", items, "below", false),
-    make("d_idle", events, "idle", false),
-    make("e_packages", packages, "above", false),
-  ];
+    terms,
+    hasLeft: habit.hasLeft === true,
+    usage: [],
+    late: [],
+  };
+  if (habit.used === "idle") return tenant;
+  const quantity = habit.used === "above" ? above : below;
+  const usage = [CYCLES.past, CYCLES.now].flatMap((cycle) => useParts(tenant, cycle, { habit, quantity }));
+  return {
+    ...tenant,
+    usage: habit.goesOn === true ? [...usage, ...useNext(tenant, quantity)] : usage,
+    late: habit.isLate === true ? lateUsage(tenant, draw) : [],
+  };
 }
 
-function makePlans(draw: Draw): [FleetPlan, FleetPlan, FleetPlan] {
-  const calls = (price: FleetPrice): FleetMeter => ({
-    meterKey: "api_requests",
-    includedUnits: draw(200, 1_000),
-    price,
-    eventName: "api_calls",
-  });
-  const storage = (price: FleetPrice): FleetMeter => ({
-    meterKey: "storage_gb",
-    includedUnits: draw(10, 100),
-    price,
-    eventName: "storage_gb",
-  });
-  const tiers = [
-    { upTo: String(draw(100, 300)), unitAmount: "2" },
-    { upTo: String(draw(301, 600)), unitAmount: `1.${draw(1, 9)}` },
-    { upTo: null, unitAmount: "0.375" },
-  ];
-  return [
-    {
-      planId: "items",
-      mode: "invoice_item",
-      meters: [calls({ model: "graduated", tiers }), storage({ model: "flat", unitAmount: `${draw(1, 9)}.05` })],
-    },
-    {
-      planId: "events",
-      mode: "meter_event",
-      meters: [calls({ model: "flat", unitAmount: "0.5" }), storage({ model: "flat", unitAmount: "3" })],
-    },
-    {
-      planId: "packages",
-      mode: "invoice_item",
-      meters: [
-        calls({ model: "package", packageSize: "100", packageAmount: `${draw(20, 60)}.5` }),
-        storage({ model: "volume", tiers }),
-      ],
-    },
-  ];
-}
-
-/** Two hours of every meter in the past cycle and in this one; with `next`, one hour of the first meter after it. */
-function useMeters({ meters }: FleetPlan, quantity: (units: number) => bigint, next: boolean): FleetUsage[] {
-  const hours = [`${CYCLES.past}-11T05`, `${CYCLES.past}-30T23`, `${CYCLES.now}-01T00`, `${CYCLES.now}-30T23`];
-  const used = meters.flatMap(({ meterKey, includedUnits }) =>
-    hours.map((hour) => ({ meterKey, hour, micros: quantity(includedUnits) / 2n })),
+/** The first and the last hour of each part, where a change would show first. */
+const useParts = (
+  tenant: FleetTenant,
+  cycle: string,
+  { habit, quantity }: { habit: Habit; quantity: (units: number) => bigint },
+): FleetUsage[] =>
+  partsOf(tenant, cycle).flatMap(({ from, to, plan }) =>
+    plan.meters
+      .slice(0, habit.hasOneMeter === true ? 1 : undefined)
+      .flatMap(({ meterKey, includedUnits }) =>
+        [from, hourBefore(to)].map((hour) => ({ meterKey, hour, micros: quantity(includedUnits) / 2n })),
+      ),
   );
-  const [first] = meters;
-  if (!next || first === undefined) return used;
-  return [...used, { meterKey: first.meterKey, hour: `${CYCLES.next}-02T10`, micros: quantity(first.includedUnits) }];
-}
 
-const lateUsage = (tenantId: string, { meters }: FleetPlan, draw: Draw): FleetLateUsage[] =>
-  meters.slice(0, 1).flatMap(({ meterKey }) =>
-    [1, 2].map((part) => ({
+const useNext = (tenant: FleetTenant, quantity: (units: number) => bigint): FleetUsage[] =>
+  partsOf(tenant, CYCLES.next)
+    .flatMap(({ plan }) => plan.meters.slice(0, 1))
+    .map(({ meterKey, includedUnits }) => ({
       meterKey,
-      correctedCycle: CYCLES.past,
-      r2Key: `usage_raw/${tenantId}/late-${part}`,
-      micros: BigInt(draw(10, 90)) * BigInt(MICROS) + BigInt(draw(0, MICROS - 1)),
-    })),
+      hour: `${CYCLES.next}-02T10`,
+      micros: quantity(includedUnits),
+    }));
+
+const lateUsage = (tenant: FleetTenant, draw: Draw): FleetLateUsage[] =>
+  partsOf(tenant, CYCLES.past).flatMap(({ from, to, plan }) =>
+    plan.meters.slice(0, 1).flatMap(({ meterKey }) =>
+      [from, hourBefore(to)].map((hour) => ({
+        meterKey,
+        hour,
+        correctedCycle: CYCLES.past,
+        r2Key: usageObjectKey({ tenantId: tenant.tenantId, hour, name: "late" }),
+        micros: BigInt(draw(10, 90)) * BigInt(MICROS) + BigInt(draw(0, MICROS - 1)),
+      })),
+    ),
   );

@@ -2,13 +2,14 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { applyMigrations } from "../../bench/migrate.ts";
 import { bundleWorker } from "../bundle-worker.ts";
 import type { PlantedBug } from "../planted-bugs.ts";
+import type { Stage } from "./kept-stores.ts";
 import type { BillingCommand, Fault, PointOutcome, ScheduleOutcome } from "./fault-plan.ts";
 
 /** The close with its Stripe and its clock in one runtime. */
 export interface BillingHarness {
   /** Seeds another fleet and keeps it. */
   useFleet(seed: number): Promise<void>;
-  runPoint(faults: readonly Fault[]): Promise<PointOutcome>;
+  runPoint(stage: Stage, faults: readonly Fault[]): Promise<PointOutcome>;
   runSchedule(seed: number): Promise<ScheduleOutcome>;
   close(): Promise<void>;
 }
@@ -38,12 +39,12 @@ export async function startBillingHarness(bug?: PlantedBug): Promise<BillingHarn
   const tell = async <T>(command: BillingCommand): Promise<T> => {
     const signal = AbortSignal.timeout(ANSWER_MS_MAX);
     const response = await fetch(url, { method: "POST", body: JSON.stringify(command), signal });
-    if (!response.ok) throw new Error(`${command.do} was answered ${response.status}: ${await response.text()}`);
-    return (await response.json()) as T;
+    if (response.ok) return (await response.json()) as T;
+    throw new Error(`${JSON.stringify(command)} was answered ${response.status}: ${await response.text()}`);
   };
   return {
     useFleet: (seed) => tell({ do: "fleet", seed }),
-    runPoint: (faults) => tell({ do: "point", faults: [...faults] }),
+    runPoint: (stage, faults) => tell({ do: "point", stage, faults: [...faults] }),
     runSchedule: (seed) => tell({ do: "schedule", seed }),
     close: () => miniflare.dispose(),
   };

@@ -1,4 +1,3 @@
-import { createWorker } from "@prego/control-plane/app";
 import type { JobRun } from "@prego/core/job-run";
 import { createDeps as createCloseDeps } from "@prego/cycle-close/deps";
 import { runClose as runCloseBody } from "@prego/cycle-close/run";
@@ -6,25 +5,33 @@ import { startPurgeJob } from "@prego/purge-job/start";
 import { createRandom } from "../../bench/statistics.ts";
 import { BillingLane } from "./fault-lane.ts";
 import type { ScheduleOutcome } from "./fault-plan.ts";
+import type { Stage } from "./kept-stores.ts";
 import type { FleetTenant } from "./fleet.ts";
 import { judge } from "./judge.ts";
+import { resendRejected } from "./operator.ts";
 import { carryOn } from "./run-point.ts";
 import { type Mishaps, TurnLane } from "./turn-lane.ts";
 import { Turns } from "./turns.ts";
-import { breakEnv, createRuntime, restoreWorld, runClose, SETTINGS, type World } from "./world.ts";
+import { receiveBy, WEBHOOK_ENDPOINT } from "./webhooks.ts";
+import { breakEnv, createRuntime, order, restoreWorld, runClose, SETTINGS, type World } from "./world.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+/** Stripe has charged an invoice by then. */
+const INVOICE_WAIT_MS = 25 * HOUR_MS;
 const RUN_MS_MAX = 4 * MINUTE_MS;
 /** A run may last 15 minutes; what its claims hold for five runs out meanwhile. */
 const DRIFT_MS_MAX = 10 * MINUTE_MS;
-const WEBHOOK_URL = "http://control-plane.test/webhooks/stripe";
 const STATUSES = ["past_due", "active", "unpaid", "paused", "canceled"];
 const PURGE_ROUNDS_MAX = 6;
+/** Share of the schedules that begin with refused charges. */
+const REFUSED_RATE = 0.3;
 
 /** One schedule: what runs at once, and what goes wrong. */
 interface Schedule {
   random: () => number;
+  /** Where it begins: before the close, or after it, with charges that an operator has sent again meanwhile. */
+  stage: Stage;
   mishaps: Mishaps;
   /** Whose subscription ended long ago: the purge takes this one meanwhile. */
   doomed: FleetTenant | undefined;
@@ -33,21 +40,23 @@ interface Schedule {
 /** Closes, webhooks and a purge at once, as the seed says; then everything once more, until nothing is left. */
 export async function runSchedule(world: World, seed: number): Promise<ScheduleOutcome> {
   const schedule = drawSchedule(world, seed);
-  const { random, doomed } = schedule;
-  await restoreWorld(world);
+  const { random, stage, doomed } = schedule;
+  await restoreWorld(world, stage);
   // A purge waits a week for the last bill: one that is overdue by more takes the tenant as it is.
   if (doomed !== undefined) await doom(world, doomed, random() < 0.7 ? 8 * 24 * HOUR_MS : HOUR_MS);
-  world.emulator.setEndpoints([{ url: WEBHOOK_URL, secret: SETTINGS.STRIPE_WEBHOOK_SECRET }]);
+  world.emulator.setEndpoints([WEBHOOK_ENDPOINT]);
   const lanes: BillingLane[] = [];
   const startedMs = world.clock.nowMs;
   const turns = new Turns(random, () => {
+    // No two calls are made at the same moment.
+    world.clock.nowMs += 1;
     const isDrifting = random() < 0.03 && world.clock.nowMs < startedMs + DRIFT_MS_MAX;
     if (isDrifting) world.clock.nowMs += Math.floor(random() * MINUTE_MS);
   });
   const tasks = startTasks(world, schedule, { turns, lanes });
   const { steps, switches } = await turns.run();
   world.clock.nowMs += random() < 0.5 ? 20 * MINUTE_MS : 25 * HOUR_MS;
-  const purged = await finish(world, random() < 0.5);
+  const purged = await finish(world, { stage, isCloseFirst: random() < 0.5 });
   const verdict = await judge(world, purged);
   if (doomed !== undefined) await emptyBucket(world);
   const faults = lanes.reduce((sum, lane) => sum + lane.strikes, 0);
@@ -58,12 +67,13 @@ function drawSchedule({ fleet }: World, seed: number): Schedule {
   const random = createRandom(seed);
   const faultRate = random() < 0.5 ? 0 : 0.01;
   const doomed = random() < 0.5 ? fleet[Math.floor(random() * fleet.length)] : undefined;
-  return { random, mishaps: { random, faultRate, slowRate: 0.3 }, doomed };
+  const stage = random() < REFUSED_RATE ? "refused" : "due";
+  return { random, stage, mishaps: { random, faultRate, slowRate: 0.3 }, doomed };
 }
 
 function startTasks(
   world: World,
-  { random, mishaps, doomed }: Schedule,
+  { random, stage, mishaps, doomed }: Schedule,
   { turns, lanes }: { turns: Turns; lanes: BillingLane[] },
 ): string[] {
   const names: string[] = [];
@@ -81,6 +91,7 @@ function startTasks(
   const living = world.fleet.filter((tenant) => tenant !== doomed);
   start("webhooks", (lane) => changeSubscriptions(world, lane, { living, random }));
   if (doomed !== undefined) start("purge", (lane) => runPurge(world, lane));
+  if (stage === "refused") start("operator", (lane) => resendRejected(world, lane));
   return names;
 }
 
@@ -121,30 +132,6 @@ async function changeSubscriptions(
   }
 }
 
-/** Webhooks go to control-plane through a lane; the answer waits for nothing, the rest of the work counts all the same. */
-function receiveBy(world: World, lane: BillingLane): void {
-  const app = createWorker(createRuntime(world, lane.fetch));
-  world.receive = async (webhook) => {
-    const later: Promise<unknown>[] = [];
-    const context = {
-      waitUntil: (work: Promise<unknown>) => void later.push(work),
-      passThroughOnException: () => undefined,
-    };
-    const response = await app.fetch(webhook, breakEnv(world, lane), context as unknown as ExecutionContext);
-    await Promise.allSettled(later);
-    return response;
-  };
-}
-
-async function order({ emulator }: World, path: string, body: object): Promise<void> {
-  const request = new Request(`${SETTINGS.STRIPE_API_BASE}/_emulator/${path}`, {
-    method: "POST",
-    body: JSON.stringify(body),
-  });
-  const response = await emulator.fetch(request);
-  if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
-}
-
 const findSubscription = ({ emulator }: World, customer: string | undefined): string =>
   [...emulator.state.subscriptions.values()].find((one) => one.customer === customer)?.id ?? "";
 
@@ -153,6 +140,12 @@ async function doom(world: World, { tenantId, customer }: FleetTenant, overdueMs
   const pastMs = world.clock.nowMs - overdueMs;
   const past = new Date(pastMs).toISOString();
   await order(world, `subscriptions/${findSubscription(world, customer)}`, { status: "canceled" });
+  world.purge = {
+    customer,
+    hasBegun: async () => (await listTenants(world, "Purging")).includes(tenantId),
+    begunAt: undefined,
+    lateInvoices: 0,
+  };
   await DB.batch([
     DB.prepare(
       `UPDATE tenants_master SET status = 'Pending_Deletion', subscription_status = 'canceled', purge_after = ?1,
@@ -165,17 +158,28 @@ async function doom(world: World, { tenantId, customer }: FleetTenant, overdueMs
   ]);
 }
 
-/** Everything once more without faults, the close before the purge or after it; returns the tenants that are purged. */
-async function finish(world: World, isCloseFirst: boolean): Promise<Set<string>> {
+/**
+ * Everything once more without faults, the close before the purge or after it; returns the tenants that are purged.
+ * @throws Error when a purge that began does not end.
+ */
+async function finish(
+  world: World,
+  { stage, isCloseFirst }: { stage: Stage; isCloseFirst: boolean },
+): Promise<Set<string>> {
   world.pause = () => Promise.resolve();
   receiveBy(world, new BillingLane(world));
   await order(world, "deliver", { all: true });
-  if (isCloseFirst) await carryOn(world);
+  if (isCloseFirst) await carryOn(world, stage);
   for (let round = 0; round < PURGE_ROUNDS_MAX; round += 1) {
     await runPurge(world, new BillingLane(world));
-    if ((await listTenants(world, "Purging")).length === 0) break;
+    if ((await listTenants(world, "Purging")).length > 0) continue;
+    if (world.purge === undefined || world.purge.begunAt !== undefined) break;
+    // An invoice that was just made is waited for.
+    world.clock.nowMs += INVOICE_WAIT_MS;
   }
-  await carryOn(world);
+  const unfinished = await listTenants(world, "Purging");
+  if (unfinished.length > 0) throw new Error(`the purge of ${unfinished.join(", ")} does not end`);
+  await carryOn(world, stage);
   return new Set(await listTenants(world, "Purged"));
 }
 

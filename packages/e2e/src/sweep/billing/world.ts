@@ -6,11 +6,16 @@ import { createStripeEmulator, type StripeEmulator } from "@prego/local/stripe-e
 import { faultyBindings } from "../../faults/fault-injector.ts";
 import { BillingLane, type Outside } from "./fault-lane.ts";
 import { CYCLES, type Fleet, makeFleet } from "./fleet.ts";
-import { addLateUsage, keepStores, priceIdOf, restoreStores, seedFleet } from "./fleet-stores.ts";
+import { lastPlanOf } from "./fleet-parts.ts";
+import { addLateUsage, endSubscriptions, priceIdOf, seedFleet } from "./fleet-stores.ts";
+import { keepStores, restoreStores, type Stage } from "./kept-stores.ts";
 
 const MINUTE_MS = 60_000;
 /** A close comes 40 minutes after the cycle: past its grace. */
 const CLOSE_AFTER_MS = 40 * MINUTE_MS;
+/** Subscriptions are renewed, and end, on these days of the cycle. */
+const RENEWED_ON = `${CYCLES.now}-05T00:00:00.000Z`;
+const LEFT_ON = `${CYCLES.now}-20T00:00:00.000Z`;
 
 /** Settings that every worker of the sweep runs with. */
 export const SETTINGS = {
@@ -18,7 +23,7 @@ export const SETTINGS = {
   STRIPE_API_BASE: "http://stripe.test",
   STRIPE_WEBHOOK_SECRET: "whsec_sweep",
   STRIPE_LIVEMODE: "false",
-  INTERNAL_API_KEY: "operator key",
+  INTERNAL_API_KEY: "an-operator-key-for-sweeps",
   PURGE_KEY: "a purge key for sweeps",
   CLOSE_GRACE_SECONDS: "1800",
 } as const;
@@ -27,14 +32,14 @@ export const SETTINGS = {
 export interface World extends Outside {
   bindings: SharedBindings;
   fleet: Fleet;
-  /** Stripe's side when everything was kept. */
-  kept: string;
+  /** Stripe's side and the time of each stage that was kept. */
+  kept: Map<Stage, { stripe: string; atMs: number }>;
   pause: () => Promise<void>;
   /** Takes the webhooks that Stripe sends. */
   receive: (webhook: Request) => Promise<Response>;
 }
 
-/** Closes the past cycle of a new fleet, adds its late usage, and keeps all that. */
+/** Closes the past cycle of a new fleet, adds its late usage, lets some leave, and keeps all that as the stage `due`. */
 export async function createWorld(bindings: SharedBindings, seed: number): Promise<World> {
   const clock = { nowMs: cycleBounds(CYCLES.past).endMs - 20 * 24 * 60 * MINUTE_MS };
   const fleet = makeFleet(seed);
@@ -49,7 +54,9 @@ export async function createWorld(bindings: SharedBindings, seed: number): Promi
     clock,
     fleet,
     emulator,
-    kept: "",
+    kept: new Map(),
+    purge: undefined,
+    calls: 0,
     pause: () => Promise.resolve(),
     receive: () => Promise.reject(new Error("nobody takes webhooks")),
   };
@@ -58,19 +65,52 @@ export async function createWorld(bindings: SharedBindings, seed: number): Promi
   await seedFleet(bindings.DB, fleet, subscriptions);
   clock.nowMs = cycleBounds(CYCLES.past).endMs + CLOSE_AFTER_MS;
   await runClose(world, new BillingLane(world));
+  await leave(world, subscriptions);
   await addLateUsage(bindings.DB, fleet);
-  await keepStores(bindings.DB);
-  world.kept = emulator.snapshot();
+  clock.nowMs = cycleBounds(CYCLES.now).endMs + CLOSE_AFTER_MS;
+  await keepStage(world, "due");
   return world;
 }
 
-/** Back to the moment at which the cycle is due. */
-export async function restoreWorld(world: World): Promise<void> {
-  await restoreStores(world.bindings.DB);
+/** Subscriptions that end were renewed once more before, and that invoice took what the past cycle owed. */
+async function leave(world: World, subscriptions: ReadonlyMap<string, string>): Promise<void> {
+  const leaving = world.fleet.flatMap(({ hasLeft, customer }) => (hasLeft ? [subscriptions.get(customer)] : []));
+  for (const [at, step] of [
+    [RENEWED_ON, { invoice: "paid" }],
+    [LEFT_ON, { status: "canceled" }],
+  ] as const) {
+    world.clock.nowMs = Date.parse(at);
+    for (const id of leaving) await order(world, `subscriptions/${id}`, step);
+  }
+  await endSubscriptions(world.bindings.DB, world.fleet);
+}
+
+/** Keeps everything as it is now. */
+export async function keepStage(world: World, stage: Stage): Promise<void> {
+  await keepStores(world.bindings.DB, stage);
+  world.kept.set(stage, { stripe: world.emulator.snapshot(), atMs: world.clock.nowMs });
+}
+
+/** Back to a stage. */
+export async function restoreWorld(world: World, stage: Stage): Promise<void> {
+  const kept = world.kept.get(stage);
+  if (kept === undefined) throw new Error(`the stage ${stage} was not kept`);
+  await restoreStores(world.bindings.DB, stage);
   world.emulator.setFaults({});
   world.emulator.setEndpoints([]);
-  world.emulator.restore(world.kept);
-  world.clock.nowMs = cycleBounds(CYCLES.now).endMs + CLOSE_AFTER_MS;
+  world.emulator.restore(kept.stripe);
+  world.clock.nowMs = kept.atMs;
+  world.purge = undefined;
+}
+
+/** What customers, banks and time do at Stripe. */
+export async function order({ emulator }: World, path: string, body: object): Promise<void> {
+  const request = new Request(`${SETTINGS.STRIPE_API_BASE}/_emulator/${path}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  const response = await emulator.fetch(request);
+  if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
 }
 
 let serial = 0;
@@ -104,12 +144,13 @@ export const breakEnv = ({ bindings }: World, lane: BillingLane): Env => ({
 });
 
 function seedStripe(emulator: StripeEmulator, fleet: Fleet): void {
-  const plans = [...new Set(fleet.map(({ plan }) => plan))];
+  const plans = [...new Set(fleet.flatMap(({ terms }) => terms.map(({ plan }) => plan)))];
+  const planIds = [...new Set(plans.map(({ planId }) => planId))];
   const eventNames = [...new Set(plans.flatMap(({ meters }) => meters.map(({ eventName }) => eventName)))];
   emulator.seed({
     customers: fleet.map(({ customer }) => ({ id: customer })),
-    products: plans.map(({ planId }) => ({ id: `prod_${planId}`, name: planId })),
-    prices: plans.map(({ planId }) => ({
+    products: planIds.map((planId) => ({ id: `prod_${planId}`, name: planId })),
+    prices: planIds.map((planId) => ({
       id: priceIdOf(planId),
       product: `prod_${planId}`,
       currency: "eur",
@@ -122,12 +163,13 @@ function seedStripe(emulator: StripeEmulator, fleet: Fleet): void {
 /** One subscription for each customer; returns their ids. */
 async function subscribe(emulator: StripeEmulator, fleet: Fleet): Promise<Map<string, string>> {
   const made = new Map<string, string>();
-  for (const { customer, plan } of fleet) {
+  for (const tenant of fleet) {
+    const { customer } = tenant;
     const response = await emulator.fetch(
       new Request(`${SETTINGS.STRIPE_API_BASE}/v1/subscriptions`, {
         method: "POST",
         headers: { authorization: `Bearer ${SETTINGS.STRIPE_SECRET_KEY}` },
-        body: new URLSearchParams({ customer, "items[0][price]": priceIdOf(plan.planId) }),
+        body: new URLSearchParams({ customer, "items[0][price]": priceIdOf(lastPlanOf(tenant).planId) }),
       }),
     );
     const { id } = await response.json<{ id?: string }>();
