@@ -52,6 +52,17 @@ export interface Verdict {
 /** What must not happen. */
 export type FindingKind = "doubled" | "lost" | "wrong";
 
+/** Nothing differs. */
+export const emptyVerdict = (): Verdict => ({
+  doubled: 0,
+  lost: 0,
+  wrong: 0,
+  rejected: 0,
+  purged: 0,
+  emptyInvoices: 0,
+  findings: [],
+});
+
 /** Notes a difference. */
 export function fault(verdict: Verdict, kind: FindingKind, text: string): void {
   verdict[kind] += 1;

@@ -1,7 +1,7 @@
 import { openDatabase } from "@prego/core/store";
 import { readHealth } from "@prego/cycle-close/store/health";
 import { expectLines, partOf } from "./expected-charges.ts";
-import { fault, type Verdict } from "./fault-plan.ts";
+import { emptyVerdict, fault, type Verdict } from "./fault-plan.ts";
 import { CYCLES } from "./fleet.ts";
 import { compareAudits } from "./judge-audits.ts";
 import { compareCharges, followEnded } from "./judge-charges.ts";
@@ -17,7 +17,7 @@ import type { World } from "./world.ts";
 export async function judge(world: World, gone?: ReadonlySet<string>): Promise<Verdict> {
   const purged = gone ?? new Set<string>();
   const end = await readEnd(world.bindings.DB);
-  const verdict: Verdict = { doubled: 0, lost: 0, wrong: 0, rejected: 0, purged: 0, emptyInvoices: 0, findings: [] };
+  const verdict = emptyVerdict();
   const open = end.runs.filter(({ status }) => status !== "closed").map(({ cycle }) => cycle);
   const cycles = end.runs.map(({ cycle }) => cycle);
   if (open.length > 0 || !cycles.includes(CYCLES.now)) fault(verdict, "wrong", `${open.join(", ")} did not get closed`);

@@ -4,7 +4,7 @@ import { runClose as runCloseBody } from "@prego/cycle-close/run";
 import { startPurgeJob } from "@prego/purge-job/start";
 import { createRandom } from "../../bench/statistics.ts";
 import { BillingLane } from "./fault-lane.ts";
-import type { ScheduleOutcome } from "./fault-plan.ts";
+import { emptyVerdict, fault, type ScheduleOutcome, type Verdict } from "./fault-plan.ts";
 import type { Stage } from "./kept-stores.ts";
 import type { FleetTenant } from "./fleet.ts";
 import { judge } from "./judge.ts";
@@ -56,8 +56,8 @@ export async function runSchedule(world: World, seed: number): Promise<ScheduleO
   const tasks = startTasks(world, schedule, { turns, lanes });
   const { steps, switches } = await turns.run();
   world.clock.nowMs += random() < 0.5 ? 20 * MINUTE_MS : 25 * HOUR_MS;
-  const purged = await finish(world, { stage, isCloseFirst: random() < 0.5 });
-  const verdict = await judge(world, purged);
+  const isCloseFirst = random() < 0.5;
+  const verdict = await finish(world, { stage, isCloseFirst }).then((purged) => judge(world, purged), describeStuck);
   if (doomed !== undefined) await emptyBucket(world);
   const faults = lanes.reduce((sum, lane) => sum + lane.strikes, 0);
   return { ...verdict, steps, switches, faults, tasks };
@@ -160,7 +160,7 @@ async function doom(world: World, { tenantId, customer }: FleetTenant, overdueMs
 
 /**
  * Everything once more without faults, the close before the purge or after it; returns the tenants that are purged.
- * @throws Error when a purge that began does not end.
+ * @throws StuckPurgeError when a purge that began does not end.
  */
 async function finish(
   world: World,
@@ -178,9 +178,20 @@ async function finish(
     world.clock.nowMs += INVOICE_WAIT_MS;
   }
   const unfinished = await listTenants(world, "Purging");
-  if (unfinished.length > 0) throw new Error(`the purge of ${unfinished.join(", ")} does not end`);
+  if (unfinished.length > 0) throw new StuckPurgeError(`the purge of ${unfinished.join(", ")} does not end`);
   await carryOn(world, stage);
   return new Set(await listTenants(world, "Purged"));
+}
+
+class StuckPurgeError extends Error {
+  override readonly name = "StuckPurgeError";
+}
+
+function describeStuck(error: unknown): Verdict {
+  if (!(error instanceof StuckPurgeError)) throw error;
+  const verdict = emptyVerdict();
+  fault(verdict, "wrong", error.message);
+  return verdict;
 }
 
 async function listTenants({ bindings: { DB } }: World, status: string): Promise<string[]> {
