@@ -6,6 +6,9 @@ import { type CallSite, type Fault, type FaultMode, MODES_AT } from "./fault-pla
 /** The text of D1's own connection error, which code must treat as "outcome unknown". */
 const lost = (): Error => Object.assign(new Error("D1_ERROR: Network connection lost."), { retryable: true });
 
+/** What is left of a run that is gone gets this for every call. */
+const gone = (): Error => new Error("the run is gone");
+
 /** What fetch throws when Stripe's client ends a call itself. */
 const timedOut = (): Error => new DOMException("The operation was aborted.", "AbortError");
 
@@ -46,7 +49,10 @@ export class BillingLane extends FaultInjector {
   strikes = 0;
   /** Number, among the calls of all lanes, of this lane's newest one. */
   #lastCall = 0;
+  #hasEnded = false;
   #onEnd: (() => void)[] = [];
+  /** What Stripe and the database are at: it goes on when the run is gone. */
+  readonly #underWay = new Set<Promise<unknown>>();
   readonly #outside: Outside;
   readonly #planned: Pick<Fault, "call" | "mode"> | undefined;
 
@@ -62,15 +68,17 @@ export class BillingLane extends FaultInjector {
     return call === this.sites.length && mode !== undefined && MODES_AT[site].includes(mode) ? mode : undefined;
   }
 
-  /** The work's own outcome, or `ended` as soon as one of its calls will never answer. */
+  /** The work's own outcome, or `ended` as soon as it is gone and nothing of it is under way any more. */
   async watch<T>(work: () => Promise<T>): Promise<T | "ended"> {
     const ended = new Promise<"ended">((resolve) => this.#onEnd.push(() => resolve("ended")));
-    return Promise.race([work(), ended]);
+    const outcome = await Promise.race([work(), ended]);
+    while (this.#hasEnded && this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    return outcome;
   }
 
   override async pass<T>(call: () => Promise<T>): Promise<T> {
     const effect = async (): Promise<T> => {
-      const result = await call();
+      const result = await this.#track(call());
       await this.#watchPurge();
       return result;
     };
@@ -113,7 +121,7 @@ export class BillingLane extends FaultInjector {
     emulator.setFaults({
       fail: isFaulty ? [STRIPE_FAULTS[mode]] : this.isSlow() ? [{ status: "slow" }] : [],
     });
-    const answer = await emulator.fetch(request);
+    const answer = await this.#track(emulator.fetch(request));
     return mode === "crash" ? this.#end() : answer;
   }
 
@@ -132,7 +140,18 @@ export class BillingLane extends FaultInjector {
     if (customer === purge.customer) purge.lateInvoices += 1;
   }
 
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
+  }
+
+  /** @throws Error when the run is gone: then it makes no call any more. */
   #count(site: CallSite): FaultMode | undefined {
+    if (this.#hasEnded) throw gone();
     this.#outside.calls += 1;
     this.#lastCall = this.#outside.calls;
     this.sites.push(site);
@@ -141,8 +160,9 @@ export class BillingLane extends FaultInjector {
     return mode;
   }
 
-  #end(): Promise<never> {
+  #end(): never {
+    this.#hasEnded = true;
     for (const notify of this.#onEnd.splice(0)) notify();
-    return new Promise<never>(() => undefined);
+    throw gone();
   }
 }
