@@ -35,9 +35,12 @@ export function compareCharges(verdict: Verdict, ends: Ends): void {
   }
 }
 
-/** In a schedule subscriptions end and pause: what Stripe was to price may be told as an amount, in place of the meter event. */
-export function followEnded(lines: readonly ExpectedLine[], world: World): ExpectedLine[] {
-  const held = readHeld(world);
+/**
+ * What Stripe was to price may be told as an amount in place of the meter event, for a reason that it names: in a schedule because
+ * subscriptions end and pause, and in a close that is carried on after 36 days because Stripe takes no event that old.
+ */
+export function followAmounts(lines: readonly ExpectedLine[], world: World, reasons: RegExp): ExpectedLine[] {
+  const held = readHeld(world, ({ amount_reason: reason = "" }) => reasons.test(reason));
   return lines.map((line) => {
     const amount = asAmount(line);
     const values = held.get(heapOf(amount)) ?? [];
@@ -82,13 +85,17 @@ const heapOf = (line: ExpectedLine): string =>
     ? `event ${line.customer} ${line.eventName}`
     : `item ${line.customer} ${line.meterKey} ${line.from}`;
 
-function readHeld({ emulator: { state } }: World): Map<string, bigint[]> {
+function readHeld(
+  { emulator: { state } }: World,
+  isWanted: (metadata: Record<string, string>) => boolean = () => true,
+): Map<string, bigint[]> {
   const held = new Map<string, bigint[]>();
   const add = (name: string, value: bigint): void => void held.set(name, [...(held.get(name) ?? []), value]);
   for (const { customer, event_name: eventName, value, is_counted: isCounted } of state.meterEvents) {
     if (isCounted) add(`event ${customer} ${eventName}`, BigInt(value));
   }
   for (const { customer, metadata, period, amount } of state.invoiceItems.values()) {
+    if (!isWanted(metadata)) continue;
     const from = new Date(period.start * 1_000).toISOString().slice(0, HOUR_LENGTH);
     add(`item ${customer} ${metadata["meter_key"]} ${from}`, BigInt(amount));
   }

@@ -4,7 +4,7 @@ import { expectLines, partOf } from "./expected-charges.ts";
 import { emptyVerdict, fault, type Verdict } from "./fault-plan.ts";
 import { CYCLES } from "./fleet.ts";
 import { compareAudits } from "./judge-audits.ts";
-import { compareCharges, followEnded } from "./judge-charges.ts";
+import { compareCharges, followAmounts } from "./judge-charges.ts";
 import { compareInvoices } from "./judge-invoices.ts";
 import { type Ends, readEnd } from "./stored-end.ts";
 import type { World } from "./world.ts";
@@ -22,7 +22,7 @@ export async function judge(world: World, gone?: ReadonlySet<string>): Promise<V
   const cycles = end.runs.map(({ cycle }) => cycle);
   if (open.length > 0 || !cycles.includes(CYCLES.now)) fault(verdict, "wrong", `${open.join(", ")} did not get closed`);
   const expected = expectLines(world.fleet, cycles);
-  const lines = gone === undefined ? expected : followEnded(expected, world);
+  const lines = followAmounts(expected, world, gone === undefined ? /^event_too_old$/ : /./);
   const ends: Ends = { world, end, lines, purged };
   compareCharges(verdict, ends);
   compareInvoices(verdict, ends);
