@@ -198,7 +198,16 @@ export class StripeCustomer {
       object: "subscription",
       customer: this.customerId,
       status,
-      items: { data: [{ id: "si_1", price: { id: price }, current_period_end: endSeconds }] },
+      items: {
+        data: [
+          {
+            id: "si_1",
+            price: { id: price },
+            current_period_start: endSeconds - 2_592_000,
+            current_period_end: endSeconds,
+          },
+        ],
+      },
       metadata: {},
     };
   }

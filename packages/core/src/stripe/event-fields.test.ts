@@ -83,6 +83,7 @@ describe("readSubscription", () => {
     id: "sub_1",
     customer: "cus_1",
     status: "active",
+    current_period_start: 1_794_000_000,
     current_period_end: 1_797_000_000,
     items: { data: [{ price: { id: "price_1" } }] },
     metadata: { tenant_id: "ten_1" },
@@ -93,19 +94,22 @@ describe("readSubscription", () => {
       id: "sub_1",
       customerId: "cus_1",
       status: "active",
+      currentPeriodStartSeconds: 1_794_000_000,
       currentPeriodEndSeconds: 1_797_000_000,
       priceId: "price_1",
+      priceIds: ["price_1"],
       metadata: { tenant_id: "ten_1" },
     });
   });
 
-  it("reads the shape after it, with the latest end of its items", () => {
-    const { current_period_end: _moved, ...rest } = older;
+  it("reads the shape after it, with the latest start and end of its items", () => {
+    const { current_period_start: _start, current_period_end: _end, ...rest } = older;
     const items = [
-      { price: { id: "price_1" }, current_period_end: 1_797_000_000 },
-      { price: { id: "price_2" }, current_period_end: 1_798_000_000 },
+      { price: { id: "price_1" }, current_period_start: 1_795_000_000, current_period_end: 1_797_000_000 },
+      { price: { id: "price_2" }, current_period_start: 1_794_000_000, current_period_end: 1_798_000_000 },
     ];
     expect(readSubscription({ ...rest, items: { data: items } })).toMatchObject({
+      currentPeriodStartSeconds: 1_795_000_000,
       currentPeriodEndSeconds: 1_798_000_000,
       priceId: "price_1",
     });
@@ -118,13 +122,32 @@ describe("readSubscription", () => {
     expect(readSubscription({ ...older, items: { data: [{ plan: { id: "plan_9" } }] } })?.priceId).toBe("plan_9");
   });
 
+  const priced = (...data: object[]) => readSubscription({ ...older, items: { data } });
+  const metered = { id: "price_metered", recurring: { usage_type: "metered" } };
+  const licensed = { id: "price_plan", recurring: { usage_type: "licensed" } };
+
+  it("takes the first price that is not metered for the plan's, by the price or by the plan of old", () => {
+    expect(priced({ price: metered }, { price: licensed }, { price: "price_3" })?.priceId).toBe("price_plan");
+    const old = { plan: { id: "plan_metered", usage_type: "metered" } };
+    expect(priced(old, { plan: { id: "plan_9", usage_type: "licensed" } })?.priceId).toBe("plan_9");
+    expect(priced({ price: metered }, old)?.priceId).toBe("price_metered");
+  });
+
+  it("lists the prices of all items, sorted and each once", () => {
+    const items = [{ price: licensed }, { price: metered }, { price: "price_a" }, { price: { id: "price_plan" } }, {}];
+    expect(priced(...items)?.priceIds).toEqual(["price_a", "price_metered", "price_plan"]);
+    expect(priced({}, { price: null })?.priceIds).toBeUndefined();
+  });
+
   it("does without items and without a period", () => {
     expect(readSubscription({ id: "sub_1", customer: "cus_1", status: "a_new_status" })).toEqual({
       id: "sub_1",
       customerId: "cus_1",
       status: "a_new_status",
+      currentPeriodStartSeconds: undefined,
       currentPeriodEndSeconds: undefined,
       priceId: undefined,
+      priceIds: undefined,
       metadata: {},
     });
   });

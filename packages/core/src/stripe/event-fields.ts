@@ -27,9 +27,13 @@ export interface SubscriptionFields {
   /** Stripe's word, such as `past_due`; Stripe may add new ones. */
   status: string;
   /** Epoch seconds; the latest of its items since API version 2025-03-31. */
+  currentPeriodStartSeconds: number | undefined;
+  /** Epoch seconds; the latest of its items, too. */
   currentPeriodEndSeconds: number | undefined;
-  /** Price of the first item. */
+  /** Price of the first item that is not metered, else of the first: it stands for the plan. */
   priceId: string | undefined;
+  /** Prices of all items, sorted, each once; undefined when there are none. */
+  priceIds: readonly string[] | undefined;
   metadata: Record<string, string>;
 }
 
@@ -100,7 +104,7 @@ function readThinInstant(value: unknown): number | undefined {
   return Number.isNaN(epochMs) ? undefined : Math.floor(epochMs / 1_000);
 }
 
-/** A subscription of either shape: `items.data[].current_period_end`, or `current_period_end` at the top before 2025-03-31. */
+/** A subscription of either shape: its period in `items.data[]`, or at the top before 2025-03-31. */
 export function readSubscription(object: unknown): SubscriptionFields | undefined {
   const record = readRecord(object);
   const id = readStripeId(record["id"]);
@@ -108,13 +112,19 @@ export function readSubscription(object: unknown): SubscriptionFields | undefine
   const status = readWord(record["status"]);
   if (id === undefined || customerId === undefined || status === undefined) return undefined;
   const items = readItems(record);
-  const itemEnds = items.flatMap((item) => readSeconds(item["current_period_end"]) ?? []);
+  const latest = (name: string): number | undefined => {
+    const ofItems = items.flatMap((item) => readSeconds(item[name]) ?? []);
+    return ofItems.length > 0 ? Math.max(...ofItems) : readSeconds(record[name]);
+  };
+  const priceIds = [...new Set(items.flatMap((item) => readItemPrice(item) ?? []))].toSorted();
   return {
     id,
     customerId,
     status,
-    currentPeriodEndSeconds: itemEnds.length > 0 ? Math.max(...itemEnds) : readSeconds(record["current_period_end"]),
-    priceId: readStripeId(items[0]?.["price"]) ?? readStripeId(items[0]?.["plan"]),
+    currentPeriodStartSeconds: latest("current_period_start"),
+    currentPeriodEndSeconds: latest("current_period_end"),
+    priceId: readItemPrice(items.find((item) => !isMetered(item)) ?? items[0]),
+    priceIds: priceIds.length > 0 ? priceIds : undefined,
     metadata: readMetadata(record),
   };
 }
@@ -126,6 +136,13 @@ function readItems(subscription: Record<string, unknown>): Record<string, unknow
 
 /** Stripe allows 20 items a subscription. */
 const ITEMS_MAX = 20;
+
+const readItemPrice = (item: Record<string, unknown> | undefined): string | undefined =>
+  readStripeId(item?.["price"]) ?? readStripeId(item?.["plan"]);
+
+const isMetered = (item: Record<string, unknown>): boolean =>
+  readRecord(readRecord(item["price"])["recurring"])["usage_type"] === "metered" ||
+  readRecord(item["plan"])["usage_type"] === "metered";
 
 /** Subscription of an invoice: `parent.subscription_details.subscription`, or `subscription` before 2025-03-31. */
 export function readInvoiceSubscriptionId(invoice: unknown): string | undefined {

@@ -1,5 +1,13 @@
+import { readSubscription, type SubscriptionFields } from "@prego/core/stripe";
 import { describe, expect, it } from "vitest";
 import { checkoutEvent, MemoryWorld, subscriptionEvent, subscriptionObject } from "./memory-world-test-kit.ts";
+
+/** Stripe's answer about the first subscription. */
+function asStripeHas(status: string): SubscriptionFields {
+  const fields = readSubscription(subscriptionObject(status));
+  if (fields === undefined) throw new Error("no subscription");
+  return fields;
+}
 
 describe("a checkout", () => {
   it.each<[string, Parameters<typeof checkoutEvent>[1], string]>([
@@ -156,14 +164,7 @@ describe("paying again before the purge", () => {
     const world = new MemoryWorld();
     world.receive(checkoutEvent(0));
     world.receive(subscriptionEvent("created", 1, subscriptionObject("active")));
-    const fields = {
-      id: "sub_1",
-      customerId: "cus_1",
-      currentPeriodEndSeconds: undefined,
-      priceId: undefined,
-      metadata: {},
-    };
-    world.stripe.set("sub_1", { ...fields, status: "canceled" });
+    world.stripe.set("sub_1", asStripeHas("canceled"));
     world.receive(payAgain(world));
     expect(world.questions).toBe(1);
     expect(world.tenant).toMatchObject({ status: "Provisioning", stripeSubscriptionId: "sub_2" });
@@ -174,14 +175,7 @@ describe("paying again before the purge", () => {
   it("is left to a person while the old subscription is alive", () => {
     const world = new MemoryWorld();
     world.receive(checkoutEvent(0));
-    const fields = {
-      id: "sub_1",
-      customerId: "cus_1",
-      currentPeriodEndSeconds: undefined,
-      priceId: undefined,
-      metadata: {},
-    };
-    world.stripe.set("sub_1", { ...fields, status: "active" });
+    world.stripe.set("sub_1", asStripeHas("active"));
     expect(world.receive(payAgain(world))).toMatchObject({ status: "failed", error: "tenant_has_subscription" });
     expect(world.tenant.stripeSubscriptionId).toBe("sub_1");
   });

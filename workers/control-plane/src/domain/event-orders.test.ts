@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { stateForSubscription, type TenantState } from "@prego/core/tenant-state";
 import { checkoutEvent, MemoryWorld, subscriptionEvent, subscriptionObject } from "./memory-world-test-kit.ts";
-import { readSubscription } from "@prego/core/stripe";
+import { readSubscription, type SubscriptionFields } from "@prego/core/stripe";
+import { periodAndPrices } from "./subscription-merge.ts";
 
 type Life = object[];
 
@@ -81,6 +82,14 @@ const LIVES: Record<string, { events: Life; final: string; plan: string }> = {
 
 const isCheckout = (event: object): boolean => (event as { type: string }).type === "checkout.session.completed";
 
+/** What Stripe holds after the last event of a life. */
+function truthOf(events: Life): SubscriptionFields {
+  const last = events.at(-1) as { data: { object: unknown } };
+  const truth = readSubscription(last.data.object);
+  if (truth === undefined) throw new Error("the last event is no subscription");
+  return truth;
+}
+
 /** Lets the provisioning workflow finish whatever it was asked to do, as soon as it can. */
 function provisionNow(world: MemoryWorld): void {
   for (const kind of ["provision", "deprovision"] as const) {
@@ -99,10 +108,19 @@ describe.each(Object.entries(LIVES))("all 720 orders of the life of %s", (_, { e
       const world = new MemoryWorld();
       for (const event of order) world.receive(event);
       const { status, subscriptionStatus, planId, provisionedAt } = world.tenant;
-      ends.add(JSON.stringify({ status, subscriptionStatus, planId, provisionedAt, questions: world.questions }));
+      const { questions, invoiced } = world;
+      ends.add(JSON.stringify({ status, subscriptionStatus, planId, provisionedAt, questions, invoiced }));
     }
+    const invoiced = periodAndPrices(truthOf(events));
     expect([...ends].map((end) => JSON.parse(end) as unknown)).toEqual([
-      { status: expected(final, false), subscriptionStatus: final, planId: plan, provisionedAt: null, questions: 0 },
+      {
+        status: expected(final, false),
+        subscriptionStatus: final,
+        planId: plan,
+        provisionedAt: null,
+        questions: 0,
+        invoiced,
+      },
     ]);
   });
 
@@ -163,15 +181,14 @@ describe.each(Object.entries(LIVES))("all 720 orders of the life of %s", (_, { e
     const tied = events.map((event, index) =>
       index === second ? { ...event, created: (events[first] as { created: number }).created } : event,
     );
-    const last = events.at(-1) as { data: { object: unknown } };
-    const truth = readSubscription(last.data.object);
-    if (truth === undefined) throw new Error("the last event is no subscription");
+    const truth = truthOf(events);
     for (const order of permute(tied)) {
       const world = new MemoryWorld();
       world.stripe.set("sub_1", truth);
       for (const event of order) world.receive(event);
       expect(world.tenant.status).toBe(expected(final, false));
       expect(world.tenant.planId).toBe(plan);
+      expect(world.invoiced).toEqual(periodAndPrices(truth));
     }
   });
 });

@@ -29,6 +29,14 @@ export class MemoryWorld {
     return tenant;
   }
 
+  /** What Stripe invoices the tenant's subscription by. */
+  get invoiced(): Pick<SubscriptionRow, "currentPeriodStart" | "currentPeriodEnd" | "priceIds"> {
+    const row = this.subscriptions.get(this.tenant.stripeSubscriptionId ?? "");
+    if (row === undefined) throw new Error("no subscription yet");
+    const { currentPeriodStart, currentPeriodEnd, priceIds } = row;
+    return { currentPeriodStart, currentPeriodEnd, priceIds };
+  }
+
   openJobs(kind?: JobRow["kind"]): JobRow[] {
     return [...this.jobs.values()].filter(
       (job) => !["succeeded", "failed", "cancelled"].includes(job.status) && (kind === undefined || job.kind === kind),
@@ -162,16 +170,23 @@ export class MemoryWorld {
 
 const CREATED = 1_795_000_000;
 
-/** A subscription object of the given state. */
+/** A subscription object of the given state: the price of a plan, after the metered one that is sold with it. */
 export const subscriptionObject = (status: string, options: { id?: string; price?: string; end?: number } = {}) => ({
   id: options.id ?? "sub_1",
   object: "subscription",
   customer: "cus_1",
   status,
-  items: {
-    data: [{ price: { id: options.price ?? "price_starter" }, current_period_end: options.end ?? 1_800_000_000 }],
-  },
+  items: { data: itemsOf(options.price ?? "price_starter", options.end ?? 1_800_000_000) },
 });
+
+const itemsOf = (price: string, end: number) => {
+  const period = { current_period_start: end - 2_592_000, current_period_end: end };
+  const metered = { id: `${price}_metered`, recurring: { usage_type: "metered" } };
+  return [
+    { price: metered, ...period },
+    { price: { id: price }, ...period },
+  ];
+};
 
 /** A subscription event `second` seconds into the story. */
 export const subscriptionEvent = (

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { readCheckoutSession, readEnvelope, readSubscription, type StripeEnvelope } from "@prego/core/stripe";
 import { checkoutEvent, MemoryWorld, subscriptionEvent, subscriptionObject } from "./memory-world-test-kit.ts";
 import { planReconcile, stateAsOf } from "./reconcile-plan.ts";
+import { periodAndPrices } from "./subscription-merge.ts";
 
 const METADATA = { slug: "acme", plan: "starter", region: "eu", trace_id: "trace_acme" };
 const on = (status: string, options?: Parameters<typeof subscriptionObject>[1]) => ({
@@ -132,11 +133,28 @@ describe("planReconcile", () => {
   });
 
   it.each([
-    ["status", on("past_due")],
-    ["current_period_end", on("active", { end: 1_900_000_000 })],
-    ["price", on("active", { price: "price_scale" })],
-  ])("names a different %s", (difference, object) => {
-    expect(planReconcile(fields(object), known(world()))).toMatchObject({ kind: "repair", differences: [difference] });
+    ["status", { status: "past_due" }],
+    ["current_period_start", { currentPeriodStartSeconds: 1_797_400_000 }],
+    ["current_period_end", { currentPeriodEndSeconds: 1_900_000_000 }],
+    ["price", { priceId: "price_scale" }],
+    ["prices", { priceIds: ["price_starter"] }],
+    ["customer", { customerId: "cus_2" }],
+  ])("names a different %s", (difference, change) => {
+    const stripe = { ...fields(on("active")), ...change };
+    expect(planReconcile(stripe, known(world()))).toMatchObject({ kind: "repair", differences: [difference] });
+  });
+
+  it.each(["active", "canceled"])("fills what a row of an %s subscription does not know, once", (status) => {
+    const made = world();
+    made.receive(subscriptionEvent("updated", 2, on(status)));
+    const row = { ...rowOf(0), ...made.subscriptions.get("sub_1"), currentPeriodStart: null, priceIds: null };
+    made.subscriptions.set("sub_1", row);
+    // The state is of the very second for which the fetched one counts.
+    const fetchedAtMs = (row.stateAsOf + 60) * 1_000;
+    expect(reconcile(made, on(status), fetchedAtMs)).toEqual(["current_period_start", "prices"]);
+    expect(made.invoiced).toEqual(periodAndPrices(fields(on(status))));
+    expect(made.questions).toBe(0);
+    expect(planReconcile(fields(on(status)), known(made))).toEqual({ kind: "same" });
   });
 
   it("sees a tenant that lost step with its subscription", () => {

@@ -1,8 +1,7 @@
-import { formatInstant } from "@prego/core/period";
 import type { SubscriptionFields } from "@prego/core/stripe";
 import type { SubscriptionRow, TenantRow } from "./rows.ts";
 import { findHeir, isWithoutSubscription } from "./customer-link.ts";
-import { isEnded } from "./subscription-merge.ts";
+import { isEnded, periodAndPrices } from "./subscription-merge.ts";
 
 /** What we hold about one of Stripe's subscriptions. */
 export interface KnownSubscription {
@@ -16,8 +15,10 @@ export interface KnownSubscription {
 export type Difference =
   | "unknown_here"
   | "status"
+  | "current_period_start"
   | "current_period_end"
   | "price"
+  | "prices"
   | "customer"
   | "tenant_follows"
   | "tenant_link";
@@ -53,14 +54,16 @@ export function planReconcile(stripe: SubscriptionFields, known: KnownSubscripti
   return differences.length === 0 ? { kind: "same" } : { kind: "repair", differences, takesState, findsCheckout };
 }
 
+/** What is unknown here counts as different, so that rows from before a column are filled. */
 function compareState(stripe: SubscriptionFields, row: SubscriptionRow | undefined): Difference[] {
   if (row === undefined) return ["unknown_here"];
-  const end = stripe.currentPeriodEndSeconds;
-  const periodEnd = end === undefined ? null : formatInstant(end * 1_000);
+  const { currentPeriodStart, currentPeriodEnd, priceIds } = periodAndPrices(stripe);
   return [
     ...(row.status === stripe.status ? [] : (["status"] as const)),
-    ...(row.currentPeriodEnd === periodEnd ? [] : (["current_period_end"] as const)),
+    ...(row.currentPeriodStart === currentPeriodStart ? [] : (["current_period_start"] as const)),
+    ...(row.currentPeriodEnd === currentPeriodEnd ? [] : (["current_period_end"] as const)),
     ...(row.priceId === (stripe.priceId ?? null) ? [] : (["price"] as const)),
+    ...(row.priceIds === priceIds ? [] : (["prices"] as const)),
     ...(row.customerId === stripe.customerId ? [] : (["customer"] as const)),
   ];
 }

@@ -11,8 +11,8 @@ const known: SubscriptionRow = {
   currentPeriodEnd: "2027-01-15T08:00:00.000Z",
   priceId: "price_1",
   stateAsOf: 100,
-  currentPeriodStart: null,
-  priceIds: null,
+  currentPeriodStart: "2026-12-15T08:00:00.000Z",
+  priceIds: '["price_1"]',
   updatedAt: "2026-11-21T00:00:00.000Z",
 };
 
@@ -20,8 +20,10 @@ const fields = (change: Partial<SubscriptionFields> = {}): SubscriptionFields =>
   id: "sub_1",
   customerId: "cus_1",
   status: "active",
+  currentPeriodStartSeconds: 1_797_321_600,
   currentPeriodEndSeconds: 1_800_000_000,
   priceId: "price_1",
+  priceIds: ["price_1"],
   metadata: {},
   ...change,
 });
@@ -46,6 +48,13 @@ describe("mergeSubscription", () => {
     });
   });
 
+  it("takes the start of the period and all prices", () => {
+    const change = { currentPeriodStartSeconds: 1_800_000_000, priceIds: ["price_1", "price_metered"] };
+    expect(merge(change, 101)).toMatchObject({
+      after: { currentPeriodStart: "2027-01-15T08:00:00.000Z", priceIds: '["price_1","price_metered"]' },
+    });
+  });
+
   it("keeps what it has against an older state", () => {
     expect(merge({ status: "past_due" }, 99)).toEqual({ kind: "keep" });
   });
@@ -57,10 +66,41 @@ describe("mergeSubscription", () => {
   it.each<Partial<SubscriptionFields>>([
     { status: "past_due" },
     { priceId: "price_2" },
+    { currentPeriodStartSeconds: 1_797_321_601 },
     { currentPeriodEndSeconds: 1_800_000_001 },
+    { priceIds: ["price_1", "price_metered"] },
     { customerId: "cus_2" },
   ])("asks Stripe when the same second says something else: %j", (change) => {
     expect(merge(change, 100)).toEqual({ kind: "ask", subscriptionId: "sub_1" });
+  });
+
+  const unknown: SubscriptionRow = { ...known, currentPeriodStart: null, priceIds: null };
+  const { currentPeriodStart, priceIds } = known;
+
+  it("learns in the same second what it did not know, without asking", () => {
+    expect(merge({}, 100, unknown)).toMatchObject({
+      kind: "take",
+      after: { currentPeriodStart, priceIds, stateAsOf: 100, tenantId: "ten_1" },
+    });
+    const halves = [
+      merge({ currentPeriodStartSeconds: undefined }, 100, { ...unknown, currentPeriodStart }),
+      merge({ priceIds: undefined }, 100, { ...unknown, priceIds }),
+    ];
+    for (const half of halves) expect(half).toMatchObject({ kind: "take", after: { currentPeriodStart, priceIds } });
+  });
+
+  it("forgets nothing by a state of the same second that knows less", () => {
+    expect(merge({ currentPeriodStartSeconds: undefined, priceIds: undefined }, 100)).toEqual({ kind: "keep" });
+  });
+
+  it("learns of an ended subscription only from its end", () => {
+    const ended = { ...unknown, status: "canceled" };
+    expect(merge({ status: "active" }, 200, ended)).toEqual({ kind: "keep" });
+    expect(merge({ status: "canceled" }, 99, ended)).toMatchObject({
+      kind: "take",
+      after: { status: "canceled", currentPeriodStart, priceIds, stateAsOf: 100 },
+    });
+    expect(merge({ status: "canceled" }, 200, { ...known, status: "canceled" })).toEqual({ kind: "keep" });
   });
 
   it("takes Stripe's answer for that second, so that the next second still wins", () => {

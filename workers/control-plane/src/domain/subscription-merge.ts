@@ -38,34 +38,58 @@ export function mergeSubscription(
 ): SubscriptionMerge {
   const after = toRow(news, known, nowMs);
   if (known === undefined) return { kind: "take", after };
-  if (isFinal(known.status)) return { kind: "keep" };
+  if (isFinal(known.status)) return isFinal(after.status) ? learn(known, after) : { kind: "keep" };
   if (isFinal(after.status) || news.asOfSeconds > known.stateAsOf) return { kind: "take", after };
-  if (news.asOfSeconds < known.stateAsOf || isSameState(known, after)) return { kind: "keep" };
+  if (news.asOfSeconds < known.stateAsOf) return { kind: "keep" };
+  if (isSameState(known, after)) return learn(known, after);
   if (asked === undefined) return { kind: "ask", subscriptionId: known.subscriptionId };
   const settled = toRow({ fields: asked, asOfSeconds: known.stateAsOf }, known, nowMs);
-  return isSameState(known, settled) ? { kind: "keep" } : { kind: "take", after: settled };
+  return isSameState(known, settled) ? learn(known, settled) : { kind: "take", after: settled };
+}
+
+/** The same state once more: taken only if it says what is unknown of it, as in a row from before these columns. */
+function learn(known: SubscriptionRow, after: SubscriptionRow): SubscriptionMerge {
+  const currentPeriodStart = after.currentPeriodStart ?? known.currentPeriodStart;
+  const priceIds = after.priceIds ?? known.priceIds;
+  const isNew = (name: "currentPeriodStart" | "priceIds"): boolean => known[name] === null && after[name] !== null;
+  if (!isNew("currentPeriodStart") && !isNew("priceIds")) return { kind: "keep" };
+  return { kind: "take", after: { ...after, currentPeriodStart, priceIds } };
 }
 
 function toRow(news: SubscriptionNews, known: SubscriptionRow | undefined, nowMs: number): SubscriptionRow {
   const { fields, asOfSeconds } = news;
-  const endSeconds = fields.currentPeriodEndSeconds;
   return {
     subscriptionId: fields.id,
     customerId: fields.customerId,
     tenantId: known?.tenantId ?? null,
     status: fields.status,
-    currentPeriodEnd: endSeconds === undefined ? null : formatInstant(endSeconds * 1_000),
     priceId: fields.priceId ?? null,
     // An end that overtakes a newer state must not make the newest known second go back.
     stateAsOf: Math.max(asOfSeconds, known?.stateAsOf ?? 0),
     updatedAt: formatInstant(nowMs),
-    currentPeriodStart: known?.currentPeriodStart ?? null,
-    priceIds: known?.priceIds ?? null,
+    ...periodAndPrices(fields),
   };
 }
+
+/** What of a state is null while unknown, as the row writes it. */
+export const periodAndPrices = (
+  fields: SubscriptionFields,
+): Pick<SubscriptionRow, "currentPeriodStart" | "currentPeriodEnd" | "priceIds"> => ({
+  currentPeriodStart: toInstant(fields.currentPeriodStartSeconds),
+  currentPeriodEnd: toInstant(fields.currentPeriodEndSeconds),
+  priceIds: fields.priceIds === undefined ? null : JSON.stringify(fields.priceIds),
+});
+
+const toInstant = (seconds: number | undefined): string | null =>
+  seconds === undefined ? null : formatInstant(seconds * 1_000);
 
 const isSameState = (left: SubscriptionRow, right: SubscriptionRow): boolean =>
   left.status === right.status &&
   left.currentPeriodEnd === right.currentPeriodEnd &&
   left.priceId === right.priceId &&
-  left.customerId === right.customerId;
+  left.customerId === right.customerId &&
+  agree(left.currentPeriodStart, right.currentPeriodStart) &&
+  agree(left.priceIds, right.priceIds);
+
+/** What one of the two does not know is no difference. */
+const agree = (left: string | null, right: string | null): boolean => left === null || right === null || left === right;

@@ -84,7 +84,7 @@ export const stateOf = async (plane: ControlPlane): Promise<unknown> => ({
     "SELECT slug, plan_id, status, stripe_subscription_id, subscription_status, current_period_end FROM tenants_master ORDER BY slug",
   ),
   subscriptions: await plane.rows(
-    "SELECT s.subscription_id, s.status, s.current_period_end, s.price_id, t.slug FROM stripe_subscriptions s LEFT JOIN tenants_master t ON t.tenant_id = s.tenant_id ORDER BY 1",
+    "SELECT s.subscription_id, s.status, s.current_period_start, s.current_period_end, s.price_id, s.price_ids, t.slug FROM stripe_subscriptions s LEFT JOIN tenants_master t ON t.tenant_id = s.tenant_id ORDER BY 1",
   ),
   jobs: await plane.rows("SELECT kind FROM provision_jobs ORDER BY kind, created_at"),
 });

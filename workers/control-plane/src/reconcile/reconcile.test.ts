@@ -66,6 +66,21 @@ describe("a life with one event dropped, then reconciled", () => {
     expect(await countRows(world.plane)).toEqual(rows);
   });
 
+  it("fills what rows from before a column do not know", async () => {
+    const world = await openWorld("eu-old-rows");
+    for (const event of liveThrough(world)) await world.plane.deliver(event);
+    const state = await stateOf(world.plane);
+    await world.plane.rows("UPDATE stripe_subscriptions SET current_period_start = NULL, price_ids = NULL RETURNING 1");
+    const { body } = await reconcile(world.plane);
+    expect(body.report.subscriptions).toMatchObject({
+      differing: 1,
+      unrepaired: 0,
+      list: [{ differences: ["current_period_start", "prices"] }],
+    });
+    expect(await stateOf(world.plane)).toEqual(state);
+    expect(JSON.stringify(state)).toContain(String.raw`"price_ids":"[\"price_scale\"]"`);
+  });
+
   it("does it once when two run at once", async () => {
     const world = await openWorld("eu-two");
     const [dropped, ...rest] = liveThrough(world);

@@ -17,7 +17,11 @@ describe("POST /internal/reconcile", () => {
       { event_id: last?.id, type: "customer.subscription.updated", result: "planned" },
     ]);
     expect(body.report.subscriptions.list).toMatchObject([
-      { subscription_id: world.ann.subscriptionId, differences: ["current_period_end", "price"], result: "planned" },
+      {
+        subscription_id: world.ann.subscriptionId,
+        differences: ["current_period_start", "current_period_end", "price", "prices"],
+        result: "planned",
+      },
     ]);
     expect(await countRows(world.plane)).toEqual(rows);
     expect(await world.plane.rows("SELECT 1 FROM job_runs")).toEqual([]);

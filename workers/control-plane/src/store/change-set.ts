@@ -111,7 +111,9 @@ const isUnchangedSubscription = (before: SubscriptionRow): SQL | undefined =>
     is(stripeSubscriptions.stateAsOf, before.stateAsOf),
     is(stripeSubscriptions.tenantId, before.tenantId),
     is(stripeSubscriptions.priceId, before.priceId),
+    is(stripeSubscriptions.currentPeriodStart, before.currentPeriodStart),
     is(stripeSubscriptions.currentPeriodEnd, before.currentPeriodEnd),
+    is(stripeSubscriptions.priceIds, before.priceIds),
   );
 
 const toFunnelRow = (draft: FunnelDraft, nowMs: number): FunnelInsert => ({
