@@ -6,7 +6,7 @@ import type { Deps } from "./deps.ts";
 import { metadataOf, type CheckoutForm } from "./domain/checkout-form.ts";
 import { toFunnelRow } from "./domain/funnel-event.ts";
 import { checkoutKeyOf, digestBody } from "./domain/idempotency.ts";
-import { refuseWish } from "./domain/onboarding.ts";
+import { refuseWish, type OfferedPlan } from "./domain/onboarding.ts";
 import { traceStatements } from "./store/change-set.ts";
 import { funnelStatement } from "./store/funnel-events.ts";
 import { readOffer } from "./store/onboarding.ts";
@@ -35,11 +35,11 @@ export async function createCheckout(deps: Deps, request: CheckoutRequest): Prom
   const offer = await readOffer(deps.db, request.form, deps.now());
   const refusal = refuseWish(request.form, offer);
   if (refusal !== undefined) throw toProblem(refusal);
-  const price = offer.plan?.stripePriceId ?? null;
-  if (price === null) {
+  const lineItems = lineItemsOf(offer.plan);
+  if (lineItems === undefined) {
     throw new ProblemError("conflict", { detail: "This plan is free: use POST /v1/tenants." });
   }
-  const session = await askStripe(deps, request, { secretKey, price });
+  const session = await askStripe(deps, request, { secretKey, lineItems });
   await recordSession(deps, request, session);
   return session;
 }
@@ -47,30 +47,40 @@ export async function createCheckout(deps: Deps, request: CheckoutRequest): Prom
 async function askStripe(
   deps: Deps,
   request: CheckoutRequest,
-  { secretKey, price }: { secretKey: string; price: string },
+  { secretKey, lineItems }: { secretKey: string; lineItems: LineItem[] },
 ): Promise<CheckoutSession> {
   const { form, traceId, idempotencyKey } = request;
   const stripe = createStripeClient({ secretKey, apiBase: deps.settings.stripeApiBase, fetch: deps.fetch });
   const metadata = metadataOf(form, traceId);
-  const keyParts = idempotencyKey === undefined ? ["body", await digestBody(form), traceId] : ["key", idempotencyKey];
+  const params = {
+    mode: "subscription" as const,
+    line_items: lineItems,
+    metadata,
+    subscription_data: { metadata },
+    success_url: request.successUrl,
+    ...(form.cancel_url === undefined ? {} : { cancel_url: form.cancel_url }),
+    ...(form.email === undefined ? {} : { customer_email: form.email.trim() }),
+  };
+  // A caller's key stands for one session, whatever becomes of the plan; without one, what is sent is the key.
+  const keyParts = idempotencyKey === undefined ? ["body", await digestBody(params)] : ["key", idempotencyKey];
   try {
-    const session = await stripe.checkout.sessions.create(
-      {
-        mode: "subscription",
-        line_items: [{ price, quantity: 1 }],
-        metadata,
-        subscription_data: { metadata },
-        success_url: request.successUrl,
-        ...(form.cancel_url === undefined ? {} : { cancel_url: form.cancel_url }),
-        ...(form.email === undefined ? {} : { customer_email: form.email.trim() }),
-      },
-      { idempotencyKey: await checkoutKeyOf(keyParts) },
-    );
+    const session = await stripe.checkout.sessions.create(params, { idempotencyKey: await checkoutKeyOf(keyParts) });
     if (session.url !== null) return { sessionId: session.id, url: session.url };
   } catch (error) {
     throw explainStripeError(deps, request, error);
   }
   throw new ProblemError("conflict", { detail: "This checkout is over; start another one with a new key." });
+}
+
+interface LineItem {
+  price: string;
+  quantity?: number;
+}
+
+/** What a plan's subscription is made of; Stripe refuses a quantity of a metered price. Undefined for a free plan. */
+function lineItemsOf(plan: OfferedPlan | undefined): LineItem[] | undefined {
+  if (plan === undefined || plan.stripePriceId === null) return undefined;
+  return [{ price: plan.stripePriceId, quantity: 1 }, ...plan.meteredPriceIds.map((price) => ({ price }))];
 }
 
 /** Stripe's own message may quote the address, so only its kind and number are logged. */
@@ -83,7 +93,9 @@ function explainStripeError(deps: Deps, { traceId, idempotencyKey }: CheckoutReq
     stripe_request_id: typeof requestId === "string" ? requestId : null,
   });
   if (type === "StripeIdempotencyError" && idempotencyKey !== undefined) {
-    return new ProblemError("idempotency_key_reused");
+    return new ProblemError("idempotency_key_reused", {
+      detail: "The key came with another request before, or before a new version of the plan.",
+    });
   }
   return new ProblemError("upstream_failed", { detail: "Stripe did not create the checkout session." });
 }

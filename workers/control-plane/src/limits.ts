@@ -2,6 +2,11 @@
 export const PLAN_ATTEMPTS_MAX = 3;
 /** Questions to Stripe for one event: its own subscription, and the one its tenant had before. */
 export const STRIPE_QUESTIONS_MAX = 2;
+/** Metered prices of a plan: Stripe gives a subscription 20 items, and the first is the plan's own price. */
+export const METERED_PRICES_MAX = 19;
+/** How far ahead a version may take effect: none can come before it, so a mistyped year would lock the plan. */
+export const PLAN_AHEAD_MS_MAX = 366 * 24 * 60 * 60 * 1_000;
+
 /** Open jobs of one tenant: at most one of a kind, by index. */
 export const OPEN_JOBS_MAX = 2;
 /** Active nodes of a region that placement compares. */

@@ -1,14 +1,15 @@
-import { isConstraintFailure } from "@prego/core/d1-error";
+import { isConstraintFailure, isGuardFailure } from "@prego/core/d1-error";
 import { formatInstant } from "@prego/core/period";
 import { ProblemError } from "@prego/core/problem";
 import { commit } from "@prego/core/store";
 import type { Deps } from "./deps.ts";
-import { planNextVersion, type PlanTerms, type PlanVersion } from "./domain/plan-version.ts";
+import { planNextVersion, type PlanVersion, type PlanWish } from "./domain/plan-version.ts";
 import { PLAN_ATTEMPTS_MAX } from "./limits.ts";
 import { auditStatements } from "./store/change-set.ts";
 import {
   findMeter,
   listKnownMeterKeys,
+  listTakenPrices,
   listVersionsOf,
   meterStatement,
   planStatements,
@@ -24,18 +25,19 @@ export interface Saved<T> {
 /** Stores the next version of a plan with its audit row. A repeat of the newest version's request changes nothing. */
 export async function savePlan(
   deps: Deps,
-  wish: { terms: PlanTerms; effectiveFromMs: number | undefined },
+  wish: PlanWish,
   by: { actor: string; traceId: string | null },
 ): Promise<Saved<PlanVersion>> {
   const { terms } = wish;
   const keys = terms.meters.map(({ meterKey }) => meterKey);
   for (let attempt = 0; attempt < PLAN_ATTEMPTS_MAX; attempt += 1) {
-    const [[newest], meterKeys] = await Promise.all([
+    const [[newest], meterKeys, takenPrices] = await Promise.all([
       listVersionsOf(deps.db, terms.planId, 1),
       listKnownMeterKeys(deps.db, keys),
+      listTakenPrices(deps.db, terms),
     ]);
     const nowMs = deps.now();
-    const step = planNextVersion(newest, { ...wish, meterKeys }, nowMs);
+    const step = planNextVersion(newest, { ...wish, meterKeys, takenPrices }, nowMs);
     if (step.kind === "refused") {
       const { pointer, message } = step;
       throw new ProblemError("validation_failed", { errors: [{ pointer, message }] });
@@ -80,13 +82,13 @@ function requireSame(known: MeterRow, wish: Omit<MeterRow, "createdAt">): MeterR
 const auditOf = (deps: Deps, change: Parameters<typeof auditStatements>[1][number], nowMs: number) =>
   auditStatements(deps, [change], nowMs);
 
-/** False when someone else made the row first. */
+/** False when someone else made the row first, or took a price. */
 async function commitNew(deps: Deps, statements: Parameters<typeof commit>[1]): Promise<boolean> {
   try {
     await commit(deps.db, statements);
     return true;
   } catch (error) {
-    if (!isConstraintFailure(error)) throw error;
+    if (!isConstraintFailure(error) && !isGuardFailure(error)) throw error;
     return false;
   }
 }

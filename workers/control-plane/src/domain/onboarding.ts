@@ -26,9 +26,17 @@ export type SignupForm = z.infer<typeof SignupForm>;
 /** What a customer asks for. */
 export type Wish = Pick<SignupForm, "slug" | "plan" | "region">;
 
+/** What the version of a plan that is in force sells. */
+export interface OfferedPlan {
+  planId: string;
+  stripePriceId: string | null;
+  /** Of its meters, in the order of their keys. */
+  meteredPriceIds: readonly string[];
+}
+
 /** What is known about the things a wish names. */
 export interface OfferState {
-  plan: { planId: string; stripePriceId: string | null } | undefined;
+  plan: OfferedPlan | undefined;
   isRegionKnown: boolean;
   isSlugTaken: boolean;
 }

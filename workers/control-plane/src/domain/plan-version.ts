@@ -1,6 +1,7 @@
 import { canonicalJson } from "@prego/core/audit";
 import { currencyDecimals } from "@prego/core/money";
 import { formatInstant } from "@prego/core/period";
+import { PLAN_AHEAD_MS_MAX } from "../limits.ts";
 import type { WirePrice } from "./wire-price.ts";
 
 /** What a plan version includes and charges for one meter. Quantities are micro-units. */
@@ -10,6 +11,8 @@ export interface PlanMeterTerms {
   price: WirePrice;
   poolWeight: string | null;
   stripeEventName: string | null;
+  /** Metered price of the meter. */
+  stripePriceId: string | null;
 }
 
 /** Everything that a version of a plan says, apart from its number and its time. */
@@ -27,6 +30,12 @@ export interface PlanVersion extends PlanTerms {
   version: number;
   effectiveFrom: string;
   createdAt: string;
+}
+
+/** What a request for a version says. */
+export interface PlanWish {
+  terms: PlanTerms;
+  effectiveFromMs: number | undefined;
 }
 
 /** What a request for a version comes to: there already, the next one, or not possible. */
@@ -48,10 +57,10 @@ export const hasAmountStep = (currency: string): boolean =>
  */
 export function planNextVersion(
   newest: PlanVersion | undefined,
-  wish: { terms: PlanTerms; effectiveFromMs: number | undefined; meterKeys: ReadonlySet<string> },
+  wish: PlanWish & { meterKeys: ReadonlySet<string>; takenPrices: ReadonlySet<string> },
   nowMs: number,
 ): PlanStep {
-  const { terms, effectiveFromMs, meterKeys } = wish;
+  const { terms, effectiveFromMs, meterKeys, takenPrices } = wish;
   if (newest !== undefined && isSameOffer(newest, terms, effectiveFromMs)) return { kind: "same", version: newest };
   // The Stripe price keeps its currency, and no invoice of its subscriptions takes items of another one.
   if (newest !== undefined && newest.currency !== terms.currency) {
@@ -59,6 +68,12 @@ export function planNextVersion(
   }
   const missing = terms.meters.findIndex(({ meterKey }) => !meterKeys.has(meterKey));
   if (missing >= 0) return refuse(`/meters/${missing}/meter_key`, "No such meter");
+  // A subscription's price must name one plan, whichever of its versions.
+  const taken = pricesOf(terms).find(({ price }) => takenPrices.has(price));
+  if (taken !== undefined) return refuse(taken.pointer, "Another plan names this price");
+  if (effectiveFromMs !== undefined && effectiveFromMs > nowMs + PLAN_AHEAD_MS_MAX) {
+    return refuse("/effective_from", "At most 366 days ahead");
+  }
   const effectiveFrom = formatInstant(effectiveFromMs ?? nowMs);
   if (effectiveFrom < formatInstant(nowMs)) return refuse("/effective_from", "Not before now");
   if (newest !== undefined && effectiveFrom < newest.effectiveFrom) {
@@ -67,6 +82,13 @@ export function planNextVersion(
   const version = (newest?.version ?? 0) + 1;
   return { kind: "create", version: { ...terms, version, effectiveFrom, createdAt: formatInstant(nowMs) } };
 }
+
+/** The prices at Stripe that a version names, and where. */
+export const pricesOf = ({ stripePriceId, meters }: PlanTerms): { price: string; pointer: string }[] =>
+  [
+    { price: stripePriceId, pointer: "/stripe_price_id" },
+    ...meters.map((meter, index) => ({ price: meter.stripePriceId, pointer: `/meters/${index}/stripe_price_id` })),
+  ].flatMap(({ price, pointer }) => (price === null ? [] : [{ price, pointer }]));
 
 const refuse = (pointer: string, message: string): PlanStep => ({ kind: "refused", pointer, message });
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { addTenant, createTestPlane, rows, seedOffer, type OutboundCall } from "../onboarding-test-kit.ts";
+import { addTenant, createTestPlane, NOON_MS, rows, seedOffer, type OutboundCall } from "../onboarding-test-kit.ts";
 
 beforeAll(() => seedOffer());
 
@@ -10,6 +10,49 @@ const session = (id: string) => () =>
   Response.json({ id, object: "checkout.session", url: `https://checkout.stripe.com/c/pay/${id}` });
 const failure = (status: number, type: string) => () =>
   Response.json({ error: { type, message: "about ada@customer.example" } }, { status });
+
+const NOON = new Date(NOON_MS).toISOString();
+
+/** A version of a plan `plan` with the price `price_<plan>` and the metered prices of its meters. */
+async function addMeteredPlan(
+  plan: string,
+  version: number,
+  prices: Record<string, string | null>,
+  from = "2026-01-01T00:00:00.000Z",
+): Promise<void> {
+  const meters = JSON.stringify(prices);
+  await rows(
+    `INSERT OR IGNORE INTO meters (meter_key, display_name, unit, aggregation, created_at)
+     SELECT key, key, 'unit', 'sum', ?2 FROM json_each(?1)`,
+    meters,
+    from,
+  );
+  await rows(
+    `INSERT INTO plans (plan_id, version, name, currency, billing_mode, stripe_price_id, effective_from, created_at)
+     VALUES (?1, ?2, 'x', 'usd', 'meter_event', 'price_' || ?1, ?3, ?3)`,
+    plan,
+    version,
+    from,
+  );
+  await rows(
+    `INSERT INTO plan_meters (plan_id, version, meter_key, included, price_json, stripe_event_name, stripe_price_id)
+     SELECT ?1, ?2, key, 0, '{"model":"flat","unitAmount":"1"}', key, value FROM json_each(?3)`,
+    plan,
+    version,
+    meters,
+  );
+}
+
+/** Stripe, which refuses a key that comes with other parameters. */
+function keepKeys(id: string): (call: OutboundCall) => Response {
+  const seen = new Map<string, string>();
+  return (call) => {
+    const [key, sent] = [keyOf(call) ?? "", call.body.toString()];
+    if (seen.has(key) && seen.get(key) !== sent) return failure(400, "idempotency_error")();
+    seen.set(key, sent);
+    return session(`${id}_${seen.size}`)();
+  };
+}
 
 const keyOf = (call: OutboundCall | undefined) => call?.headers.get("idempotency-key");
 
@@ -77,6 +120,36 @@ describe("POST /v1/checkout", () => {
     expect(keys[3]).toBe(keys[2]);
     expect(new Set(keys).size).toBe(4);
     expect(await rows("SELECT * FROM funnel_events WHERE payload_json LIKE '%cs_test_3%'")).toHaveLength(1);
+  });
+
+  test("sells the plan's price once and every metered price of the version in force without a quantity", async () => {
+    await addMeteredPlan("scale", 1, { data_gb: "price_gb_1", api_requests: "price_api_1", seats: null });
+    await addMeteredPlan("scale", 2, { api_requests: "price_api_2" }, "2027-01-01T00:00:00.000Z");
+    const plane = createTestPlane(session("cs_test_scale"));
+    expect((await plane.post("/v1/checkout", wish("buyer-9", { plan: "scale" }))).status).toBe(201);
+    expect([...(plane.calls[0]?.body ?? [])].filter(([name]) => name.startsWith("line_items"))).toEqual([
+      ["line_items[0][price]", "price_scale"],
+      ["line_items[0][quantity]", "1"],
+      ["line_items[1][price]", "price_api_1"],
+      ["line_items[2][price]", "price_gb_1"],
+    ]);
+  });
+
+  test("asks anew after a new version of the plan, and under a caller's key answers 422", async () => {
+    await addMeteredPlan("grown", 1, { api_requests: "price_grown_1" });
+    const plane = createTestPlane(keepKeys("cs_test_grown"));
+    const wanted = wish("buyer-10", { plan: "grown" });
+    const keyed = { headers: { "idempotency-key": "grown-key", "x-trace-id": "trace_grown" } };
+    const first = await plane.post("/v1/checkout", wanted, traced("trace_grown"));
+    expect((await plane.post("/v1/checkout", wanted, keyed)).status).toBe(201);
+    await addMeteredPlan("grown", 2, { api_requests: "price_grown_1", data_gb: "price_grown_2" }, NOON);
+    const next = await plane.post("/v1/checkout", wanted, traced("trace_grown"));
+    expect(next.status, next.text).toBe(201);
+    expect(next.body["session_id"]).not.toBe(first.body["session_id"]);
+    expect(await plane.post("/v1/checkout", wanted, keyed)).toMatchObject({
+      status: 422,
+      body: { code: "idempotency_key_reused", detail: expect.stringContaining("new version of the plan") },
+    });
   });
 
   test("answers 422 when Stripe has seen the caller's key with another body", async () => {

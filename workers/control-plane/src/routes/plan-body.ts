@@ -3,6 +3,7 @@ import { METER_KEY_PATTERN } from "@prego/core/id";
 import { isCurrency, parseRate } from "@prego/core/money";
 import { parseInstant } from "@prego/core/period";
 import { parseQuantity } from "@prego/core/quantity";
+import { METERED_PRICES_MAX } from "../limits.ts";
 import { WirePrice } from "../domain/wire-price.ts";
 import { hasAmountStep } from "../domain/plan-version.ts";
 
@@ -18,6 +19,12 @@ const Allowance = z
 
 const Weight = z.string().refine((text) => parseRate(text) !== undefined, "A decimal of 0 or more");
 
+const StripePriceId = z
+  .string()
+  .regex(/^[A-Za-z0-9_]{1,255}$/)
+  .nullable()
+  .default(null);
+
 const MeterBody = z.strictObject({
   meter_key: MeterKey,
   included: Allowance,
@@ -28,6 +35,7 @@ const MeterBody = z.strictObject({
     .regex(/^[A-Za-z0-9_.-]{1,100}$/)
     .nullable()
     .default(null),
+  stripe_price_id: StripePriceId.describe("the metered price that checkout sells for this meter"),
 });
 
 /** Meters of one plan; more is a mistake, and one batch writes them all. */
@@ -43,11 +51,7 @@ export const PlanBody = z
       .refine((text) => isCurrency(text), "A lower-case ISO 4217 code")
       .refine((text) => !hasAmountStep(text), "Stripe takes only some amounts of this currency; it is not offered"),
     billing_mode: z.enum(["meter_event", "invoice_item"]),
-    stripe_price_id: z
-      .string()
-      .regex(/^[A-Za-z0-9_]{1,255}$/)
-      .nullable()
-      .default(null),
+    stripe_price_id: StripePriceId,
     pool_included: Allowance.nullable().default(null),
     effective_from: z
       .string()
@@ -72,7 +76,27 @@ export const PlanBody = z
       else if (names.has(eventName)) refuse(index, "stripe_event_name", "Named twice");
       else names.add(eventName);
     }
+    for (const { index, message } of findPriceFaults(plan)) refuse(index, "stripe_price_id", message);
   });
+
+interface PricedPlan {
+  billing_mode: string;
+  stripe_price_id: string | null;
+  meters: readonly { stripe_price_id: string | null }[];
+}
+
+/** Metered prices that one subscription cannot carry beside each other. */
+function* findPriceFaults(plan: PricedPlan): Generator<{ index: number; message: string }> {
+  const prices = new Set<string>();
+  for (const [index, { stripe_price_id: price }] of plan.meters.entries()) {
+    if (price === null) continue;
+    if (plan.billing_mode !== "meter_event") yield { index, message: "Only in mode meter_event" };
+    else if (price === plan.stripe_price_id) yield { index, message: "The plan's own price" };
+    else if (prices.has(price)) yield { index, message: "Named twice" };
+    else if (prices.size >= METERED_PRICES_MAX) yield { index, message: `At most ${METERED_PRICES_MAX} in a plan` };
+    prices.add(price);
+  }
+}
 
 /** A meter as operators send it. */
 export const MeterDefinitionBody = z.strictObject({

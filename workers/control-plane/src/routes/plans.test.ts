@@ -40,6 +40,25 @@ const planOf = (plan_id: string, changes: Record<string, unknown> = {}) => ({
   ...changes,
 });
 
+const eventMeter = (meter_key: string, stripe_price_id?: string | null) => ({
+  meter_key,
+  included: "5",
+  price: { model: "flat", unit_amount: "2" },
+  stripe_event_name: meter_key,
+  ...(stripe_price_id === undefined ? {} : { stripe_price_id }),
+});
+
+/** A plan in mode meter_event whose meters have these metered prices. */
+const meteredPlan = (plan_id: string, prices: readonly (string | null)[], changes: Record<string, unknown> = {}) => ({
+  plan_id,
+  name: "Scale",
+  currency: "eur",
+  billing_mode: "meter_event",
+  stripe_price_id: `price_${plan_id}`,
+  meters: prices.map((price, index) => eventMeter(["api_requests", "data_gb"][index] ?? `meter_${index}`, price)),
+  ...changes,
+});
+
 const save = (plane: ControlPlane, body: unknown) => plane.post<PlanAnswer>("/internal/plans", KEY, body);
 
 describe("POST /internal/plans", () => {
@@ -111,6 +130,73 @@ describe("POST /internal/plans", () => {
     expect(answers.map(({ body }) => body.plan.version).toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
     const audits = await plane.rows("SELECT 1 FROM audit_logs WHERE target = 'plans/race'");
     expect(audits).toHaveLength(3);
+  });
+
+  it("keeps the metered price of each meter, and shows it", async () => {
+    const plane = await openPlane();
+    const plan = meteredPlan("metered", ["price_m_api", null]);
+    const meters = [{ stripe_price_id: "price_m_api" }, { stripe_price_id: null }];
+    expect(await save(plane, plan)).toMatchObject({ status: 201, body: { plan: { meters } } });
+    expect(await save(plane, plan)).toMatchObject({ status: 200, body: { plan: { version: 1, meters } } });
+    expect((await plane.get("/internal/plans/metered")).body).toMatchObject({ versions: [{ meters }] });
+    expect(JSON.stringify((await plane.get("/internal/plans?limit=500")).body)).toContain('"price_m_api"');
+    const next = await save(plane, meteredPlan("metered", ["price_m_api", "price_m_gb"]));
+    expect(next).toMatchObject({ status: 201, body: { plan: { version: 2 } } });
+    const { body: document } = await plane.get("/openapi.json");
+    expect(JSON.stringify(document).match(/"stripe_price_id"/g)).toHaveLength(2);
+  });
+
+  it.each([
+    ["the price of another plan", meteredPlan("mine", [], { stripe_price_id: "price_theirs" }), "/stripe_price_id"],
+    ["its metered price", meteredPlan("mine", [], { stripe_price_id: "price_t_api" }), "/stripe_price_id"],
+    ["its metered price for a meter", meteredPlan("mine", [null, "price_t_api"]), "/meters/1/stripe_price_id"],
+    ["its price for a meter", meteredPlan("mine", ["price_theirs"]), "/meters/0/stripe_price_id"],
+    ["a price of its version before", meteredPlan("mine", ["price_t_old"]), "/meters/0/stripe_price_id"],
+  ])("refuses %s", async (_, wish, pointer) => {
+    const plane = await openPlane();
+    await save(plane, meteredPlan("theirs", ["price_t_old"]));
+    await save(plane, meteredPlan("theirs", ["price_t_api"]));
+    const errors = [{ pointer, message: "Another plan names this price" }];
+    expect(await save(plane, wish)).toMatchObject({ status: 400, body: { code: "validation_failed", errors } });
+    expect(await plane.rows("SELECT 1 FROM plans WHERE plan_id = 'mine'")).toEqual([]);
+  });
+
+  it("gives a price to one of two plans that name it at once", async () => {
+    const plane = await openPlane();
+    const wishes = [
+      meteredPlan("twin_a", [], { stripe_price_id: "price_twin" }),
+      meteredPlan("twin_b", ["price_twin"]),
+    ];
+    const answers = await Promise.all(wishes.map((wish) => save(plane, wish)));
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 400]);
+    const named = await plane.rows(`SELECT plan_id FROM plans WHERE stripe_price_id = 'price_twin'
+      UNION ALL SELECT plan_id FROM plan_meters WHERE stripe_price_id = 'price_twin'`);
+    expect(named).toHaveLength(1);
+    expect(await plane.rows("SELECT 1 FROM audit_logs WHERE target LIKE 'plans/twin%'")).toHaveLength(1);
+  });
+
+  it("lets a version take effect within 366 days and not later", async () => {
+    const plane = await openPlane();
+    const ahead = (ms: number) => new Date(plane.nowMs + 366 * 86_400_000 + ms).toISOString();
+    expect(await save(plane, planOf("ahead", { effective_from: ahead(1) }))).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: "/effective_from", message: "At most 366 days ahead" }] },
+    });
+    expect(await save(plane, planOf("ahead", { effective_from: ahead(0) }))).toMatchObject({ status: 201 });
+  });
+
+  const twenty = Array.from({ length: 20 }, (_, index) => `price_${index}`);
+
+  it.each([
+    ["outside mode meter_event", meteredPlan("bad", ["price_b"], { billing_mode: "invoice_item" }), 0],
+    ["twice", meteredPlan("bad", ["price_b", "price_b"]), 1],
+    ["that is the plan's own", meteredPlan("bad", [null, "price_bad"]), 1],
+    ["that is no id", meteredPlan("bad", ["price/b"]), 0],
+    ["too many for one subscription", meteredPlan("bad", twenty), 19],
+  ])("refuses a metered price %s", async (_, wish, index) => {
+    const plane = await openPlane();
+    const errors = [{ pointer: `/meters/${index}/stripe_price_id` }];
+    expect(await save(plane, wish)).toMatchObject({ status: 400, body: { code: "validation_failed", errors } });
   });
 
   it.each([

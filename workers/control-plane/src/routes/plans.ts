@@ -84,6 +84,7 @@ const readTerms = (body: PlanBody): PlanTerms => ({
     price: meter.price,
     poolWeight: meter.pool_weight,
     stripeEventName: meter.stripe_event_name,
+    stripePriceId: meter.stripe_price_id,
   })),
 });
 
@@ -103,5 +104,6 @@ const showPlan = (plan: PlanVersion) => ({
     price: meter.price,
     pool_weight: meter.poolWeight,
     stripe_event_name: meter.stripeEventName,
+    stripe_price_id: meter.stripePriceId,
   })),
 });

@@ -10,11 +10,18 @@ export async function isSlugTaken(db: Database, slug: string): Promise<boolean> 
   return rows.length > 0;
 }
 
+const METERED_PRICE_IDS = sql<
+  string[]
+>`(SELECT json_group_array(m.stripe_price_id ORDER BY m.meter_key) FROM plan_meters m
+  WHERE m.plan_id = plans.plan_id AND m.version = plans.version AND m.stripe_price_id IS NOT NULL)`.mapWith(
+  (text: string) => JSON.parse(text) as string[],
+);
+
 /** What decides whether a wish can be met: the plan in force, the region, the name. */
 export async function readOffer(db: Database, wish: Wish, nowMs: number): Promise<OfferState> {
   const [offered, known, taken] = await db.batch([
     db
-      .select({ planId: plans.planId, stripePriceId: plans.stripePriceId })
+      .select({ planId: plans.planId, stripePriceId: plans.stripePriceId, meteredPriceIds: METERED_PRICE_IDS })
       .from(plans)
       .where(and(eq(plans.planId, wish.plan), lte(plans.effectiveFrom, formatInstant(nowMs))))
       .orderBy(desc(plans.effectiveFrom), desc(plans.version))

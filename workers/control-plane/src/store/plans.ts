@@ -1,8 +1,8 @@
-import { and, asc, desc, eq, gt, or, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, or, sql, type SQL } from "drizzle-orm";
 import { Price } from "@prego/core/pricing";
 import { exact, meters, planMeters, plans } from "@prego/core/schema";
-import type { Database, Statement } from "@prego/core/store";
-import type { PlanMeterTerms, PlanVersion } from "../domain/plan-version.ts";
+import { requireTrue, type Database, type Statement } from "@prego/core/store";
+import { pricesOf, type PlanMeterTerms, type PlanTerms, type PlanVersion } from "../domain/plan-version.ts";
 import { fromPrice, toPrice } from "../domain/wire-price.ts";
 
 export type MeterRow = typeof meters.$inferSelect;
@@ -69,6 +69,7 @@ async function withMeters(db: Database, rows: readonly Omit<PlanVersion, "meters
       priceJson: planMeters.priceJson,
       poolWeight: planMeters.poolWeight,
       stripeEventName: planMeters.stripeEventName,
+      stripePriceId: planMeters.stripePriceId,
     })
     .from(planMeters)
     .where(sql`${planMeters.version} || ':' || ${planMeters.planId} IN (SELECT value FROM json_each(${keys}))`)
@@ -83,11 +84,28 @@ async function withMeters(db: Database, rows: readonly Omit<PlanVersion, "meters
   }));
 }
 
-/** Plain inserts: a version that was made meanwhile breaks the batch. */
+/** Plain inserts: a version that was made meanwhile, or another plan that named a price meanwhile, breaks the batch. */
 export function planStatements(db: Database, plan: PlanVersion): Statement[] {
   const { meters: terms, ...row } = plan;
-  return [db.insert(plans).values(row), ...terms.map((meter) => planMeterStatement(db, plan, meter))];
+  return [
+    requireTrue(sql`NOT EXISTS (${selectTakenPrices(plan)})`),
+    db.insert(plans).values(row),
+    ...terms.map((meter) => planMeterStatement(db, plan, meter)),
+  ];
 }
+
+/** Which prices of a plan's version some version of another plan names. */
+export async function listTakenPrices(db: Database, terms: PlanTerms): Promise<ReadonlySet<string>> {
+  const rows = await db.all<{ price: string }>(selectTakenPrices(terms));
+  return new Set(rows.map(({ price }) => price));
+}
+
+const selectTakenPrices = (terms: PlanTerms): SQL => {
+  const prices = JSON.stringify(pricesOf(terms).map(({ price }) => price));
+  return sql`SELECT value AS price FROM json_each(${prices}) WHERE value IN (
+    SELECT stripe_price_id FROM plans WHERE plan_id <> ${terms.planId}
+    UNION ALL SELECT stripe_price_id FROM plan_meters WHERE plan_id <> ${terms.planId})`;
+};
 
 const planMeterStatement = (db: Database, { planId, version }: PlanVersion, meter: PlanMeterTerms): Statement => {
   const { price, ...terms } = meter;
