@@ -1,6 +1,12 @@
 import { Hono, type Context } from "hono";
 import { ConnectionDropped } from "../connection-dropped.ts";
-import { createFaultBook, type Fault, type FaultBook, type FaultPlan } from "../stripe-emulator/faults.ts";
+import {
+  createFaultBook,
+  readFaultPlan,
+  type Fault,
+  type FaultBook,
+  type FaultPlan,
+} from "../stripe-emulator/faults.ts";
 import { readDispatch } from "./dispatch.ts";
 import { dispatchDocs, GithubFailure, runDocs } from "./github-failure.ts";
 import { listRuns } from "./run-list.ts";
@@ -58,7 +64,9 @@ export function createGithubEmulator(options: GithubEmulatorOptions = {}): Githu
 function createApp(scope: Scope): Hono {
   const app = new Hono();
   app.post("/_emulator/faults", async (c) => {
-    scope.faults.plan(await c.req.json<FaultPlan>());
+    const plan = await readFaultPlan(c.req);
+    if ("message" in plan) return c.json(plan, 400);
+    scope.faults.plan(plan);
     return c.json({ planned: true });
   });
   app.get("/_emulator/state", (c) => c.json({ runs: [...scope.state.runs.values()] }));

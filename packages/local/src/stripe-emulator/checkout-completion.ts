@@ -42,7 +42,7 @@ export function completeCheckout(context: EmulatorContext, id: string, payer: Pa
   const plan = context.state.checkoutPlans.get(id);
   const subscription = startSubscription(context, {
     customer,
-    prices: lines.map((line) => ({ price: line.price, quantity: line.quantity })),
+    prices: lines.map((line) => ({ price: line.price, quantity: line.quantity ?? 0 })),
     metadata: plan?.metadata ?? {},
     trialEnd: plan?.trialEnd ?? undefined,
     defaultPaymentMethod: card.id,

@@ -11,7 +11,7 @@ export function createCheckoutPage(context: EmulatorContext): Hono {
     const session = findCheckoutSession(context, c.req.param("id"));
     if (session.status !== "open") return c.text(`This checkout is ${session.status}.`, 410);
     const items = (context.state.checkoutLineItems.get(session.id)?.data ?? []).map(
-      (line) => html`<li>${line.quantity} x ${line.price.nickname ?? line.price.id}</li>`,
+      (line) => html`<li>${line.quantity ?? "usage"} x ${line.price.nickname ?? line.price.id}</li>`,
     );
     return c.html(
       html`<!doctype html>

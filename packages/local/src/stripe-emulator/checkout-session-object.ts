@@ -10,7 +10,8 @@ export type LineItemList = ReturnType<typeof createLineItems>;
 export interface CheckoutInit {
   readonly id: string;
   readonly url: string;
-  readonly lines: readonly { readonly price: PriceObject; readonly quantity: number }[];
+  /** Without a quantity where usage is what is bought. */
+  readonly lines: readonly { readonly price: PriceObject; readonly quantity: number | null }[];
   readonly metadata: Metadata;
   readonly customer: string | null;
   readonly customerEmail: string | null;
@@ -112,5 +113,5 @@ export function createLineItems(context: EmulatorContext, init: CheckoutInit) {
 }
 
 function lineTotal(line: CheckoutInit["lines"][number]): number {
-  return line.price.recurring?.usage_type === "metered" ? 0 : (line.price.unit_amount ?? 0) * line.quantity;
+  return (line.price.unit_amount ?? 0) * (line.quantity ?? 0);
 }

@@ -7,7 +7,7 @@ import { emitEvent } from "./events.ts";
 import { listPage, pageParams, passesCreated } from "./list-page.ts";
 import { readMetadata } from "./metadata.ts";
 import type { Params } from "./params.ts";
-import { requirePrice } from "./prices.ts";
+import { requirePrice, type PriceObject } from "./prices.ts";
 import { createInvalidRequest, createMissingResource } from "./stripe-failure.ts";
 import { readTrialEnd } from "./subscriptions.ts";
 
@@ -52,9 +52,10 @@ export function createCheckoutSession(context: EmulatorContext, params: Params):
   if (params.requireText("mode") !== "subscription") {
     throw createInvalidRequest({ param: "mode", message: "Only mode=subscription is offered here." });
   }
-  const lines = params.list("line_items").map((line) => {
+  const lines = params.list("line_items").map((line, index) => {
     line.accept(["price", "quantity"]);
-    return { price: requireRecurring(requirePrice(context, line), line), quantity: line.integer("quantity") ?? 1 };
+    const price = requireRecurring(requirePrice(context, line), line);
+    return { price, quantity: readQuantity(price, line, `line_items[${index}]`) };
   });
   if (lines.length === 0) throw params.missing("line_items");
   const data = params
@@ -89,6 +90,17 @@ function requireRecurring<Price extends { readonly recurring: object | null }>(p
     param: line.name("price"),
     message: "You must provide at least one recurring price in `subscription` mode when using prices.",
   });
+}
+
+/** Usage is the quantity of a metered price, so only a licensed one takes a quantity, and must have it. */
+function readQuantity(price: PriceObject, line: Params, item: string): number | null {
+  const quantity = line.integer("quantity") ?? null;
+  const isMetered = price.recurring?.usage_type === "metered";
+  if (isMetered === (quantity === null)) return quantity;
+  const message = isMetered
+    ? `Quantity should not be specified where usage_type is \`metered\`. Remove quantity from \`${item}\``
+    : `Quantity is required. Add \`quantity\` to \`${item}\``;
+  throw createInvalidRequest({ param: line.name("quantity"), message });
 }
 
 function listCheckoutSessions(context: EmulatorContext, params: Params): object {

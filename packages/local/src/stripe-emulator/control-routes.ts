@@ -5,7 +5,7 @@ import type { EmulatorContext, MeterHabits } from "./context.ts";
 import { deliverPending, resendEvent } from "./delivery.ts";
 import type { DeliveryHabits, WebhookEndpoint } from "./delivery-queue.ts";
 import { emitEvent, type EventType } from "./events.ts";
-import type { FaultBook, FaultPlan } from "./faults.ts";
+import { readFaultPlan, type FaultBook } from "./faults.ts";
 import { createInvoice, payInvoice, settleInvoice, type Settlement } from "./invoice-changes.ts";
 import { Params } from "./params.ts";
 import { seedState, type StripeSeed } from "./seed.ts";
@@ -45,7 +45,9 @@ export function createControlRoutes(context: EmulatorContext, faults: FaultBook)
     return c.json({ event: [...context.state.events.keys()].at(-1) });
   });
   app.post("/faults", async (c) => {
-    faults.plan(await c.req.json<FaultPlan>());
+    const plan = await readFaultPlan(c.req);
+    if ("message" in plan) throw createInvalidRequest(plan);
+    faults.plan(plan);
     return c.json({ planned: true });
   });
   app.post("/delivery", async (c) => {

@@ -205,6 +205,31 @@ describe("other faults", () => {
     expect(account.emulator.countFaults()).toBe(2);
   });
 
+  test.each([
+    ["null in place of a limit", { rate_limit: null }],
+    ["null in place of faults", { fail: null }],
+    ["null in a fault", { fail: [{ status: 503, times: null }] }],
+    ["an unknown member", { rate_limits: { calls: 1, window_ms: 1 } }],
+    ["an unknown member of a fault", { fail: [{ status: 503, count: 2 }] }],
+    ["an unknown member of a limit", { rate_limit: { calls: 1, window_ms: 1, seconds: 1 } }],
+    ["half a limit", { rate_limit: { calls: 1 } }],
+    ["a status that is no failure", { fail: [{ status: 200 }] }],
+    ["no object", [1]],
+  ])("are refused over HTTP with %s, and the plan before stays", async (_, body) => {
+    account.emulator.setFaults({ fail: [{ status: 503 }] });
+    const answer = await postControl("faults", body);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ error: { type: "invalid_request_error" } });
+    expect(await catchStripeError(create("key-refused"))).toMatchObject({ statusCode: 503 });
+    await create("key-refused");
+    expect(countCustomers()).toBe(1);
+  });
+
+  test("are refused over HTTP where the body is no JSON", async () => {
+    const url = `${account.server.url}/_emulator/faults`;
+    expect((await fetch(url, { method: "POST", body: "{" })).status).toBe(400);
+  });
+
   test("drawn by chance are the same for the same seed", () => {
     const drawAll = (seed: number) => {
       const book = createFaultBook(seed, { fail: [{ status: 500, percent: 40, times: 1_000 }] });

@@ -1,33 +1,54 @@
+import { z } from "zod";
 import { createRandom } from "./object-id.ts";
-import type { RateLimit } from "./stripe-failure.ts";
+import { RATE_LIMIT_REASONS, type RateLimit } from "./stripe-failure.ts";
 
-/**
- * A number is an error answer. `hang` never answers, `dropped` breaks the connection before any effect,
- * `lost_answer` after it, `slow` answers late.
- */
-type FaultStatus = number | "hang" | "dropped" | "lost_answer" | "slow";
+const Count = z.int().min(0);
 
-export interface Fault extends RateLimit {
-  readonly method?: string;
+const RATE_LIMIT = {
+  reason: z.enum(RATE_LIMIT_REASONS).exactOptional(),
+  retry_after_seconds: Count.exactOptional(),
+} satisfies Record<keyof RateLimit, unknown>;
+
+const Fault = z.strictObject({
+  ...RATE_LIMIT,
+  method: z.string().exactOptional(),
   /** Exact path, or a prefix that ends in `*`. Absent means every path. */
-  readonly path?: string;
-  readonly status: FaultStatus;
+  path: z.string().exactOptional(),
+  /**
+   * A number is an error answer. `hang` never answers, `dropped` breaks the connection before any effect,
+   * `lost_answer` after it, `slow` answers late.
+   */
+  status: z.union([z.int().min(400).max(599), z.enum(["hang", "dropped", "lost_answer", "slow"])]),
   /** Matching calls that pass before the first one fails. Default 0. */
-  readonly skip?: number;
+  skip: Count.exactOptional(),
   /** Calls that fail. Default 1. */
-  readonly times?: number;
+  times: Count.exactOptional(),
   /** Chance of failing in percent, drawn from the seed. Default 100. */
-  readonly percent?: number;
+  percent: Count.max(100).exactOptional(),
   /** Keeps an error answer for its idempotency key. Default: a 500 is kept, others are not. */
-  readonly save?: boolean;
+  save: z.boolean().exactOptional(),
   /** The effect happens although the answer is an error or never comes. Default false. */
-  readonly effect?: boolean;
-  readonly delay_ms?: number;
-}
+  effect: z.boolean().exactOptional(),
+  delay_ms: Count.exactOptional(),
+});
 
-export interface FaultPlan {
-  readonly fail?: readonly Fault[];
-  readonly rate_limit?: RateLimit & { readonly calls: number; readonly window_ms: number };
+/** What is to fail; as JSON it has no other members and no nulls. */
+const FaultPlan = z.strictObject({
+  fail: z.array(Fault.readonly()).readonly().exactOptional(),
+  rate_limit: z
+    .strictObject({ ...RATE_LIMIT, calls: Count, window_ms: Count })
+    .readonly()
+    .exactOptional(),
+});
+
+export type Fault = Readonly<z.infer<typeof Fault>>;
+export type FaultPlan = Readonly<z.infer<typeof FaultPlan>>;
+
+/** The plan in a request's body, or what is wrong with it. */
+export async function readFaultPlan(request: { json(): Promise<unknown> }): Promise<FaultPlan | { message: string }> {
+  const body = await request.json().catch(() => undefined);
+  const { success, data, error } = FaultPlan.safeParse(body);
+  return success ? data : { message: z.prettifyError(error) };
 }
 
 interface FaultTarget {

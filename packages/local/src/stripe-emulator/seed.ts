@@ -19,7 +19,9 @@ export interface StripeSeed {
     readonly id: string;
     readonly product: string;
     readonly currency: string;
-    readonly unit_amount: number;
+    readonly unit_amount?: number;
+    /** In place of `unit_amount`, for parts of a minor unit. */
+    readonly unit_amount_decimal?: string;
     readonly interval?: "day" | "week" | "month" | "year";
     readonly lookup_key?: string;
     readonly nickname?: string;
@@ -46,7 +48,8 @@ export function seedState(context: EmulatorContext, seed: StripeSeed): void {
   for (const { id, interval, meter, unit_amount, ...fields } of seed.prices ?? []) {
     const usage = meter === undefined ? {} : { meter, usage_type: "metered" };
     const recurring = { interval: interval ?? "month", ...usage };
-    const params = new Params({ ...fields, unit_amount: String(unit_amount), recurring });
+    const amount = unit_amount === undefined ? {} : { unit_amount: String(unit_amount) };
+    const params = new Params({ ...fields, ...amount, recurring });
     if (!state.prices.has(id)) createPrice(context, params, id);
   }
 }

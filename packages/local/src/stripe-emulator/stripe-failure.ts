@@ -90,16 +90,17 @@ export function createServerFailure(status: number): StripeFailure {
 }
 
 /** What Stripe's `Stripe-Rate-Limited-Reason` says; a lock that was waited for in vain has a code of its own instead. */
-export type RateLimitReason =
-  | "global-rate"
-  | "global-concurrency"
-  | "endpoint-rate"
-  | "endpoint-concurrency"
-  | "resource-specific"
-  | "lock_timeout";
+export const RATE_LIMIT_REASONS = [
+  "global-rate",
+  "global-concurrency",
+  "endpoint-rate",
+  "endpoint-concurrency",
+  "resource-specific",
+  "lock_timeout",
+] as const;
 
 export interface RateLimit {
-  readonly reason?: RateLimitReason;
+  readonly reason?: (typeof RATE_LIMIT_REASONS)[number];
   /** Stripe promises no `Retry-After`, so there is none unless it is asked for. */
   readonly retry_after_seconds?: number;
 }

@@ -83,7 +83,7 @@ describe("a checkout", () => {
   test("has a page that pays and goes back to the application", async () => {
     const session = await stripe.checkout.sessions.create({
       mode: "subscription",
-      line_items: [{ price: price.id }],
+      line_items: [{ price: price.id, quantity: 1 }],
       success_url: "http://app.test/done?session={CHECKOUT_SESSION_ID}",
     });
     const page = `${account.server.url}/c/pay/${session.id}`;
