@@ -3,6 +3,22 @@ import type { StripeSeed } from "@prego/local/stripe-emulator";
 /** Price ids that Stripe and the plans share. */
 export const PRICES = { starter: "price_starter", scale: "price_scale" } as const;
 
+/** Metered prices of the plan that Stripe bills by its meters. */
+const METERED_PRICES = { api_requests: "price_scale_api_requests", data_gb: "price_scale_data_gb" } as const;
+
+/** Price of an API request and of a GB of data on the scale plan, in cents; the allowance is in the plan alone. */
+const SCALE_CENTS = { api_requests: "0.05", data_gb: "9.5" } as const;
+
+type MeterKey = keyof typeof METERED_PRICES;
+
+const meteredPrice = (meterKey: MeterKey) => ({
+  id: METERED_PRICES[meterKey],
+  product: "prod_scale",
+  currency: "usd",
+  unit_amount_decimal: SCALE_CENTS[meterKey],
+  meter: `mtr_${meterKey}`,
+});
+
 /** What a Stripe account of the demo business holds. */
 export const STRIPE_CATALOGUE: StripeSeed = {
   products: [
@@ -12,6 +28,8 @@ export const STRIPE_CATALOGUE: StripeSeed = {
   prices: [
     { id: PRICES.starter, product: "prod_starter", currency: "usd", unit_amount: 2_900 },
     { id: PRICES.scale, product: "prod_scale", currency: "usd", unit_amount: 19_900 },
+    meteredPrice("api_requests"),
+    meteredPrice("data_gb"),
   ],
   meters: [
     { id: "mtr_api_requests", event_name: "api_requests" },
@@ -29,9 +47,6 @@ const STARTER_API_PRICE = {
     { upTo: null, unitAmount: "0.1" },
   ],
 } as const;
-
-/** Price of a GB of data on both plans: 9.5 cents. */
-const DATA_PRICE = { model: "flat", unitAmount: "9.5" } as const;
 
 /** Allowances of a cycle, in whole units. */
 export const INCLUDED = {
@@ -66,7 +81,7 @@ const plan = (planId: keyof typeof PRICES, name: string, billingMode: string): s
     created_at: CREATED,
   });
 
-const planMeter = (planId: keyof typeof PRICES, meterKey: "api_requests" | "data_gb", price: object): string =>
+const planMeter = (planId: keyof typeof PRICES, meterKey: MeterKey, price: object): string =>
   insert("plan_meters", {
     plan_id: planId,
     version: 1,
@@ -74,6 +89,7 @@ const planMeter = (planId: keyof typeof PRICES, meterKey: "api_requests" | "data
     included: INCLUDED[planId][meterKey] * 1_000_000,
     price_json: JSON.stringify(price),
     stripe_event_name: meterKey,
+    stripe_price_id: planId === "scale" ? METERED_PRICES[meterKey] : null,
   });
 
 const node = (nodeId: string, region: string): string =>
@@ -116,9 +132,9 @@ export const CATALOGUE_SQL: readonly string[] = [
     created_at: CREATED,
   }),
   planMeter("starter", "api_requests", STARTER_API_PRICE),
-  planMeter("starter", "data_gb", DATA_PRICE),
-  planMeter("scale", "api_requests", { model: "flat", unitAmount: "0.05" }),
-  planMeter("scale", "data_gb", DATA_PRICE),
+  planMeter("starter", "data_gb", { model: "flat", unitAmount: "9.5" }),
+  planMeter("scale", "api_requests", { model: "flat", unitAmount: SCALE_CENTS.api_requests }),
+  planMeter("scale", "data_gb", { model: "flat", unitAmount: SCALE_CENTS.data_gb }),
   node("node-eu-1", "eu"),
   node("node-eu-2", "eu"),
   node("node-us-1", "us"),

@@ -1,5 +1,4 @@
 import { LOCAL_SECRETS } from "./settings.ts";
-import { PRICES } from "./catalogue.ts";
 
 const DAY_MS = 86_400_000;
 const DAYS = 30;
@@ -29,12 +28,12 @@ export interface DemoDoors {
  */
 export async function loadDemoData(doors: DemoDoors): Promise<{ tenants: number; events: number }> {
   const paid = doors.paidSlugs();
-  for (const tenant of TENANTS.filter(({ slug }) => !paid.has(slug))) {
-    await postJson(`${doors.stripeUrl}/_emulator/checkout`, {
-      price: PRICES[tenant.plan],
-      email: `owner@${tenant.slug}.example`,
-      metadata: { slug: tenant.slug, plan: tenant.plan, region: tenant.region, trace_id: `trace_demo_${tenant.slug}` },
-    });
+  for (const { slug, plan, region } of TENANTS.filter((tenant) => !paid.has(tenant.slug))) {
+    const wish = { slug, plan, region, email: `owner@${slug}.example` };
+    const trace = { "x-trace-id": `trace_demo_${slug}` };
+    const session = await postJson(`${doors.origin}/v1/checkout`, wish, trace);
+    const { session_id } = await session.json<{ session_id: string }>();
+    await postJson(`${doors.stripeUrl}/_emulator/checkout`, { session: session_id });
   }
   const known = await waitForTenants(doors);
   let events = 0;
@@ -77,19 +76,17 @@ async function reportMonth(doors: DemoDoors, tenantId: string, perDay: number): 
       source: "demo-data",
       timestamp: new Date(dayMs + Math.floor((index * DAY_MS) / perDay)).toISOString(),
     }));
-    await postJson(`${doors.origin}/usage`, events, LOCAL_SECRETS.USE_WRITER_SECRET);
+    await postJson(`${doors.origin}/usage`, events, { authorization: `Bearer ${LOCAL_SECRETS.USE_WRITER_SECRET}` });
   }
   return DAYS * perDay;
 }
 
-async function postJson(url: string, body: unknown, token?: string): Promise<void> {
+async function postJson(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
   const response = await fetch(url, {
     method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    },
+    headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify(body),
   });
   if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${(await response.text()).slice(0, 300)}`);
+  return response;
 }

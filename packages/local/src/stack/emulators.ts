@@ -38,7 +38,9 @@ export async function startEmulators(options: {
     githubUrl: githubServer.url,
     paidSlugs: () =>
       new Set(
-        [...(stripe?.emulator.state.checkoutSessions.values() ?? [])].map(({ metadata }) => metadata["slug"] ?? ""),
+        [...(stripe?.emulator.state.checkoutSessions.values() ?? [])]
+          .filter(({ status }) => status === "complete")
+          .map(({ metadata }) => metadata["slug"] ?? ""),
       ),
     deliverAll: async () => {
       await stripe?.emulator.deliverPending({ all: true });
