@@ -108,7 +108,7 @@ describe("tenants closed together", () => {
     await close(world);
     await seedLate("a", "api", { corrected: "2026-10", key: "one", qty: UNIT });
     await execute(
-      `INSERT INTO usage_adjustments SELECT t.tenant_id, 'api', '2026-10', 'late' || n.value, NULL, 1000000, 1, ''
+      `INSERT INTO usage_adjustments SELECT t.tenant_id, 'api', '2026-10', 'late' || n.value, NULL, 1000000, 1, '', NULL, NULL, NULL
         FROM tenants_master t, json_each(?1) n WHERE t.tenant_id IN ('b', 'd')`,
       JSON.stringify(Array.from({ length: 2_500 }, (_, index) => index)),
     );

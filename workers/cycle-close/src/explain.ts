@@ -50,6 +50,8 @@ export async function explainLine(deps: Deps, key: LineKey, recompute: boolean) 
       r2_key: row.r2Key,
       quantity: formatQuantity(row.qty),
       events: row.events,
+      ...(row.maxQty === null ? {} : { max: formatQuantity(row.maxQty) }),
+      ...(row.lastQty === null ? {} : { last: formatQuantity(row.lastQty), last_event_at: row.lastEventAt }),
     })),
     ...(recompute
       ? {

@@ -43,6 +43,28 @@ describe("late usage", () => {
     ]);
   });
 
+  test("of a largest value and of a last one is billed by what the month's value becomes", async () => {
+    await seedPlan("levels", {
+      meters: { peak: { aggregation: "max" }, seats: { aggregation: "last" } },
+    });
+    await execute("UPDATE tenants_master SET plan_id = 'levels'");
+    const world = createWorld();
+    for (const meter of ["peak", "seats"]) {
+      await seedRollup("t1", meter, { hour: "2026-11-10T05", qty: 6n * UNIT, max: 6n * UNIT, last: 6n * UNIT });
+    }
+    await close(world);
+    const lastAt = "2026-11-20T00:00:00.000Z";
+    await seedLate("t1", "peak", { corrected: CYCLE, key: "o1", qty: 10n * UNIT, lastAt });
+    await seedLate("t1", "seats", { corrected: CYCLE, key: "o1", qty: 4n * UNIT, lastAt });
+    world.clock.nowMs = DECEMBER_MS;
+    await close(world);
+    const corrections = (await totals("t1")).filter(({ cycle, corrected_cycle: corrected }) => cycle > corrected);
+    expect(corrections).toMatchObject([
+      { meter_key: "peak", qty: 4_000_000, amount_minor: 8 },
+      { meter_key: "seats", qty: -2_000_000, amount_minor: -4 },
+    ]);
+  });
+
   test("that comes after the next close waits for the one after, and corrections add up", async () => {
     const world = createWorld();
     await seedRollup("t1", "api_requests", { qty: 20n * UNIT });

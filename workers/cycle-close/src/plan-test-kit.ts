@@ -41,6 +41,7 @@ export const usage = (meterKey: string, units: bigint, more: Partial<MeterUsage>
   events: 1n,
   maxQty: null,
   lastQty: null,
+  lastAtMs: null,
   newValues: 0n,
   digest: "d".repeat(64),
   ...more,

@@ -273,7 +273,7 @@ describe("late usage", () => {
     ]);
   });
 
-  test("of a largest-value meter is recorded, shown and not priced", () => {
+  test("of a largest-value meter that does not say its largest value is recorded, shown and not priced", () => {
     const plan = planVersion([planMeter("api")]);
     const meters = new Map([["api", { aggregation: "max" as const, unit: "GB" }]]);
     const used = [usage("api", 0n, { maxQty: 4n * UNIT })];

@@ -209,10 +209,11 @@ export async function seedObject(
 export async function seedLate(
   tenantId: string,
   meterKey: string,
-  late: { corrected: string; key: string; qty: bigint; events?: number },
+  late: { corrected: string; key: string; qty: bigint; events?: number; lastAt?: string },
 ): Promise<void> {
   await execute(
-    "INSERT INTO usage_adjustments VALUES (?, ?, ?, ?, NULL, CAST(? AS INTEGER), CAST(? AS INTEGER), ?)",
+    `INSERT INTO usage_adjustments VALUES (?1, ?2, ?3, ?4, NULL, CAST(?5 AS INTEGER), CAST(?6 AS INTEGER), ?7,
+      iif(?8 IS NULL, NULL, CAST(?5 AS INTEGER)), iif(?8 IS NULL, NULL, CAST(?5 AS INTEGER)), ?8)`,
     tenantId,
     meterKey,
     late.corrected,
@@ -220,5 +221,6 @@ export async function seedLate(
     late.qty.toString(),
     late.events ?? 1,
     "2026-12-02T00:00:00.000Z",
+    late.lastAt ?? null,
   );
 }

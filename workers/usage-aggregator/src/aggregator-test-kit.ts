@@ -209,7 +209,8 @@ export const rollupsOf = (tenantId: string): Promise<RollupRow[]> =>
 
 export const adjustmentsOf = (tenantId: string): Promise<Record<string, unknown>[]> =>
   rows(
-    `SELECT meter_key, corrected_cycle, r2_key, CAST(qty AS TEXT) AS qty, events, billed_cycle
+    `SELECT meter_key, corrected_cycle, r2_key, CAST(qty AS TEXT) AS qty, events, billed_cycle,
+       CAST(max_qty AS TEXT) AS max_qty, CAST(last_qty AS TEXT) AS last_qty, last_event_at
      FROM usage_adjustments WHERE tenant_id = ? ORDER BY meter_key, r2_key`,
     tenantId,
   );

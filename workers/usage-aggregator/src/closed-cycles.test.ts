@@ -14,7 +14,7 @@ const inHour = (tenantId: string, hour: string, more: { meterKey?: string; qty?:
   line({ tenantId, at: `${hour}:30:00.000Z`, ...more });
 
 describe("usage of a cycle with a stored bound", () => {
-  it("goes to the rollups up to the bound and to one adjustment per meter after it", async () => {
+  it("goes to the rollups up to the bound and to one adjustment per meter after it, with its largest and last value", async () => {
     await seedTenant("t_bound");
     const hour = "2026-01-31T23";
     const inTime = await seedObject("t_bound", [inHour("t_bound", hour, { qty: "2" })], { hour });
@@ -22,7 +22,7 @@ describe("usage of a cycle with a stored bound", () => {
       "t_bound",
       [
         inHour("t_bound", hour, { qty: "3" }),
-        inHour("t_bound", hour, { qty: "4.5" }),
+        line({ tenantId: "t_bound", at: `${hour}:10:00.000Z`, qty: "4.5" }),
         inHour("t_bound", hour, { meterKey: "data_gb", qty: "-0.5" }),
       ],
       { hour },
@@ -30,10 +30,11 @@ describe("usage of a cycle with a stored bound", () => {
     await boundCycle("2026-01", inTime.seq);
     expect(await aggregate()).toMatchObject({ done: 2, rollup_rows: 1, adjustment_rows: 2, late_events: 3, failed: 0 });
     expect(await rollupsOf("t_bound")).toMatchObject([{ meter_key: "api_requests", hour, qty: "2000000" }]);
-    const corrected = { corrected_cycle: "2026-01", r2_key: late.key, billed_cycle: null };
+    const lastAt = `${hour}:30:00.000Z`;
+    const corrected = { corrected_cycle: "2026-01", r2_key: late.key, billed_cycle: null, last_event_at: lastAt };
     expect(await adjustmentsOf("t_bound")).toEqual([
-      { meter_key: "api_requests", qty: "7500000", events: 2, ...corrected },
-      { meter_key: "data_gb", qty: "-500000", events: 1, ...corrected },
+      { meter_key: "api_requests", qty: "7500000", events: 2, max_qty: "4500000", last_qty: "3000000", ...corrected },
+      { meter_key: "data_gb", qty: "-500000", events: 1, max_qty: "-500000", last_qty: "-500000", ...corrected },
     ]);
   });
 

@@ -43,6 +43,10 @@ export interface Adjustment {
   /** 0 for a distinct-count meter: its new values are counted where they are written. */
   qty: bigint;
   events: number;
+  /** As in {@link MeterSum}. */
+  maxQty: bigint;
+  lastQty: bigint;
+  lastAtMs: number;
 }
 
 /** Everything that one commit writes. */
@@ -71,9 +75,18 @@ export function planGroup(objects: readonly SummedObject[], late: ReadonlySet<nu
     const { seq, tenantId, hour, key } = object;
     const cycle = cycleOfHour(hour);
     if (late.has(seq)) {
-      for (const [meterKey, { qty, events }] of object.byMeter) {
+      for (const [meterKey, { qty, events, maxQty, lastQty, lastAtMs }] of object.byMeter) {
         const isUnique = object.values.byMeter.has(meterKey);
-        adjustments.push({ tenantId, meterKey, correctedCycle: cycle, key, qty: isUnique ? 0n : qty, events });
+        const levels = { maxQty, lastQty, lastAtMs };
+        adjustments.push({
+          tenantId,
+          meterKey,
+          correctedCycle: cycle,
+          key,
+          qty: isUnique ? 0n : qty,
+          events,
+          ...levels,
+        });
       }
       continue;
     }

@@ -82,6 +82,10 @@ export const usageAdjustments = sqliteTable(
     qty: int64("qty").notNull(),
     events: integer("events").notNull(),
     createdAt: instant("created_at").notNull(),
+    /** Largest quantity, quantity of the latest event and its time; null in rows from before they were kept. */
+    maxQty: int64("max_qty"),
+    lastQty: int64("last_qty"),
+    lastEventAt: instant("last_event_at"),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.meterKey, table.correctedCycle, table.r2Key] })],
 );

@@ -62,7 +62,7 @@ export function expectLateLines({ plan, first, late }: FleetTenant, cycle: strin
       first: first.filter((event) => event.meterKey === meterKey),
     });
     const line = { meterKey, correctedCycle: cycle, quantity, overage: 0n, amountMinor: 0n, units: 0n };
-    if (meter === undefined || meter.aggregation === "max" || meter.aggregation === "last") return line;
+    if (meter === undefined) return line;
     const total = before.quantity + quantity;
     const rest = positive(total - meter.includedMicros);
     const left = poolLeft(
@@ -116,7 +116,7 @@ function combine(events: readonly FleetEvent[], aggregation: FleetAggregation): 
   }
 }
 
-/** What late usage adds to its cycle; values only where the cycle did not have them. */
+/** What late usage adds to its cycle: of values, those that the cycle did not have; of the rest, how much the whole is more. */
 function combineLate(
   aggregation: FleetAggregation,
   { late, first }: { late: readonly FleetEvent[]; first: readonly FleetEvent[] },
@@ -127,9 +127,10 @@ function combineLate(
     case "unique":
       return countValues([...first, ...late]) - countValues(first);
     case "sum":
+      return sum(late);
     case "max":
     case "last":
-      return sum(late);
+      return combine([...first, ...late], aggregation) - combine(first, aggregation);
   }
 }
 

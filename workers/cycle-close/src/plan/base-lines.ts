@@ -1,3 +1,4 @@
+import { formatInstant } from "@prego/core/period";
 import { type PooledLine, priceQuantity, splitAllowance, splitPooledAllowance } from "@prego/core/pricing";
 import { MICROS_PER_UNIT, type QuantityMicros } from "@prego/core/quantity";
 import { DEFAULT_METER_KEY } from "@prego/core/usage-event";
@@ -22,6 +23,8 @@ interface Draft {
   quantity: QuantityMicros;
   /** Value of a largest-value or last-value meter in a cycle of several parts. */
   level: QuantityMicros | undefined;
+  /** When a last value was reported. */
+  levelAtMs: number | undefined;
   /** Above the meter's own allowance. */
   rest: QuantityMicros;
   own: QuantityMicros;
@@ -30,7 +33,7 @@ interface Draft {
 }
 
 /** Last values by meter, as they stand when a part begins. */
-type Levels = Map<string, QuantityMicros>;
+type Levels = Map<string, { qty: QuantityMicros; atMs: number | null }>;
 
 /** The cycle's own lines, part after part; each part is priced by itself. */
 export function planBaseLines(inputs: TenantCloseInputs): CloseLine[] {
@@ -63,14 +66,18 @@ function draftLine(
   const { meterKey, terms, usage } = meter;
   const { aggregation, allowance_micros: allowance, price, part } = terms.snapshot;
   const value = combineHours(meter, combinationOf(aggregation, price !== null));
-  if (usage !== undefined && usage.lastQty !== null) meter.levels.set(meterKey, usage.lastQty);
+  if (usage !== undefined && usage.lastQty !== null) {
+    meter.levels.set(meterKey, { qty: usage.lastQty, atMs: usage.lastAtMs });
+  }
   const isLevel = part !== undefined && price !== null && (aggregation === "max" || aggregation === "last");
   // A level stands for the whole cycle: billed in full in every part, it would be billed several times.
   const quantity = isLevel ? prorate(value, cycle, part) : value;
   const own = BigInt(allowance);
   const { overage: rest } = price === null ? { overage: 0n } : splitAllowance({ quantity, included: own });
   const [events, digest] = [usage?.events ?? 0n, usage?.digest ?? EMPTY_DIGEST];
-  return { meterKey, terms, quantity, level: isLevel ? value : undefined, rest, own, events, digest };
+  const levelAtMs =
+    price !== null && aggregation === "last" ? (meter.levels.get(meterKey)?.atMs ?? undefined) : undefined;
+  return { meterKey, terms, quantity, level: isLevel ? value : undefined, levelAtMs, rest, own, events, digest };
 }
 
 /** How the hours of a meter add up: what the plan does not price is recorded as its sum, or as its distinct values. */
@@ -90,7 +97,7 @@ function combineHours(
       return usage === undefined ? 0n : required(usage.maxQty, meterKey);
     case "last":
       // What was reported last still holds in a part in which nothing was reported.
-      return usage === undefined ? (levels.get(meterKey) ?? 0n) : required(usage.lastQty, meterKey);
+      return usage === undefined ? (levels.get(meterKey)?.qty ?? 0n) : required(usage.lastQty, meterKey);
     case "unique":
       // Each hour holds the values that no earlier one had, so parts add up to the distinct values of the cycle.
       return (usage?.newValues ?? 0n) * MICROS_PER_UNIT;
@@ -110,7 +117,7 @@ function coverFromPool(drafts: readonly Draft[], poolIncluded: bigint): Map<stri
 }
 
 function priceDraft(draft: Draft, poolCovered: QuantityMicros, cycle: string): CloseLine {
-  const { terms, rest, own, level } = draft;
+  const { terms, rest, own, level, levelAtMs } = draft;
   const { price, pool, billing_mode: mode } = terms.snapshot;
   const overage = rest - poolCovered;
   const { amountMinor, parts } = price === null ? { amountMinor: 0n, parts: [] } : priceQuantity(price, overage);
@@ -131,6 +138,7 @@ function priceDraft(draft: Draft, poolCovered: QuantityMicros, cycle: string): C
       meter_units: price === null ? null : meterUnits(mode, 0n, overage),
       corrects: null,
       ...(level === undefined ? {} : { level_micros: level.toString() }),
+      ...(levelAtMs === undefined ? {} : { level_at: formatInstant(levelAtMs) }),
     },
     digest: draft.digest,
   };

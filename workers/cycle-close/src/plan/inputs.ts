@@ -46,6 +46,8 @@ export interface MeterUsage {
   events: bigint;
   maxQty: QuantityMicros | null;
   lastQty: QuantityMicros | null;
+  /** When the last value was reported, epoch milliseconds; null together with it. */
+  lastAtMs: number | null;
   /** Distinct values that the cycle had first in this part. */
   newValues: bigint;
   /** SHA-256 over the rollup rows, hex. */
@@ -61,6 +63,9 @@ export interface LateUsage {
   /** Of a distinct-count meter, the values that were new to the cycle. */
   qty: QuantityMicros;
   events: bigint;
+  /** Largest value, and the last one with its time; absent where a row does not say. */
+  maxQty?: QuantityMicros;
+  last?: { qty: QuantityMicros; atMs: number };
   /** SHA-256 over the adjustment rows, hex. */
   digest: string;
 }

@@ -1,10 +1,17 @@
 import { parseRate, RATE_SCALE } from "@prego/core/money";
-import type { Cycle } from "@prego/core/period";
+import { type Cycle, formatInstant } from "@prego/core/period";
 import { priceQuantity } from "@prego/core/pricing";
 import { MICROS_PER_UNIT, type QuantityMicros } from "@prego/core/quantity";
 import { type CloseLine, type MeterTerms, meterUnits, termsOf } from "./close-line.ts";
-import { type LateUsage, type StoredLine, TenantCloseError, type TenantCloseInputs } from "./inputs.ts";
-import { partKey } from "./line-part.ts";
+import {
+  type Aggregation,
+  type LateUsage,
+  type StoredLine,
+  TenantCloseError,
+  type TenantCloseInputs,
+} from "./inputs.ts";
+import { correctLevel, type Level, NO_LEVEL, readLevel } from "./late-level.ts";
+import { partKey, prorate } from "./line-part.ts";
 import { describeParts } from "./snapshot.ts";
 
 /** What a meter of a corrected cycle adds up to so far, over the close of that cycle and all corrections since. */
@@ -12,6 +19,8 @@ interface MeterState {
   terms: MeterTerms;
   quantity: QuantityMicros;
   overage: QuantityMicros;
+  /** Of a largest-value or last-value meter, what the quantity is the share of. */
+  level?: Level;
 }
 
 /**
@@ -36,18 +45,19 @@ function readStates(inputs: TenantCloseInputs, { correctedCycle, part }: LateUsa
   const states = new Map<string, MeterState>();
   for (const line of lines.toSorted((a, b) => (a.cycle < b.cycle ? -1 : 1))) {
     const known = states.get(line.meterKey);
-    states.set(line.meterKey, {
-      terms: known?.terms ?? termsOfStored(line),
-      quantity: (known?.quantity ?? 0n) + line.qty,
-      overage: (known?.overage ?? 0n) + line.overage,
-    });
+    const overage = (known?.overage ?? 0n) + line.overage;
+    const terms = known?.terms ?? termsOfStored(line);
+    const level = isOfLevels(terms) ? (readLevel(line) ?? known?.level) : undefined;
+    const quantity =
+      level === undefined ? (known?.quantity ?? 0n) + line.qty : prorate(level.qty, correctedCycle, part);
+    states.set(line.meterKey, { terms, quantity, overage, ...(level === undefined ? {} : { level }) });
   }
   return states;
 }
 
 function termsOfStored({ snapshot, currency }: StoredLine): MeterTerms {
   const { events: _events, parts: _parts, meter_units: _units, corrects: _corrects, ...rest } = snapshot;
-  const { level_micros: _level, amount_reason: _reason, ...terms } = rest;
+  const { level_micros: _level, level_at: _levelAt, amount_reason: _reason, ...terms } = rest;
   return { currency, snapshot: terms };
 }
 
@@ -62,6 +72,10 @@ function baseTerms(inputs: TenantCloseInputs, { meterKey, correctedCycle, part }
   return termsOf({ ...now, meters: [] }, meter, scope);
 }
 
+/** Whether the meter is billed for a value that it had instead of what adds up. */
+const isOfLevels = ({ snapshot: { price, aggregation } }: MeterTerms): boolean =>
+  price !== null && (aggregation === "max" || aggregation === "last");
+
 function planLateLine(
   cycle: Cycle,
   usage: LateUsage,
@@ -70,15 +84,13 @@ function planLateLine(
   const { states } = context;
   const before = states.get(usage.meterKey) ?? { terms: context.base(), quantity: 0n, overage: 0n };
   const { price, aggregation, billing_mode: mode } = before.terms.snapshot;
-  const isPriced = price !== null && aggregation !== "max" && aggregation !== "last";
-  const quantity = aggregation === "count" ? usage.events * MICROS_PER_UNIT : usage.qty;
-  // A late value of a max or last meter is not in the row; such usage is recorded and shown, and costs nothing.
-  const after = isPriced
-    ? advance(usage.meterKey, { ...before, quantity: before.quantity + quantity }, states)
-    : before;
+  const used = addLate(before, usage);
+  const after = used === undefined ? before : advance(usage.meterKey, used, states);
   states.set(usage.meterKey, after);
+  const isPriced = used !== undefined && price !== null;
   const priced = isPriced ? priceQuantity(price, after.overage) : { amountMinor: 0n, parts: [] };
   const amountBefore = isPriced ? priceQuantity(price, before.overage).amountMinor : 0n;
+  const quantity = isPriced ? after.quantity - before.quantity : quantityOf(aggregation, usage);
   const overage = after.overage - before.overage;
   return {
     meterKey: usage.meterKey,
@@ -101,10 +113,32 @@ function planLateLine(
         overage_before_micros: before.overage.toString(),
         overage_after_micros: after.overage.toString(),
       },
+      ...(isPriced ? describeLevel(after) : {}),
       note: isPriced || price === null ? before.terms.snapshot.note : "late_usage_not_priced",
     },
     digest: usage.digest,
   };
+}
+
+const quantityOf = (aggregation: Aggregation, usage: LateUsage): QuantityMicros =>
+  aggregation === "count" ? usage.events * MICROS_PER_UNIT : usage.qty;
+
+/** What the meter comes to with late usage; undefined when that costs nothing, or cannot be said. */
+function addLate(before: MeterState, usage: LateUsage): MeterState | undefined {
+  const { price, aggregation } = before.terms.snapshot;
+  if (price === null) return undefined;
+  if (aggregation !== "max" && aggregation !== "last") {
+    return { ...before, quantity: before.quantity + quantityOf(aggregation, usage) };
+  }
+  const level = correctLevel(before.level ?? NO_LEVEL, usage, aggregation);
+  if (level === undefined) return undefined;
+  return { ...before, level, quantity: prorate(level.qty, usage.correctedCycle, usage.part) };
+}
+
+function describeLevel({ level }: MeterState): Pick<CloseLine["snapshot"], "level_micros" | "level_at"> {
+  if (level === undefined) return {};
+  const isTimed = level.atMs !== null && Number.isFinite(level.atMs);
+  return { level_micros: level.qty.toString(), ...(isTimed ? { level_at: formatInstant(level.atMs ?? 0) } : {}) };
 }
 
 function advance(meterKey: string, state: MeterState, states: ReadonlyMap<string, MeterState>): MeterState {

@@ -60,8 +60,13 @@ export const LineSnapshot = z.strictObject({
    * the cycle has one part only; otherwise allowances are those of the part.
    */
   part: z.strictObject({ from: z.string(), to: z.string(), starts: z.array(z.string()) }).exactOptional(),
-  /** Largest or last value of the part, of which the quantity is the share by hours; absent where hours add up. */
+  /**
+   * Largest or last value of a part, of which the quantity is the share by hours; of late usage, as it is with it. Absent where
+   * hours add up, and in a whole cycle's own line, whose quantity it is.
+   */
   level_micros: Micros.exactOptional(),
+  /** When a last value was reported; absent while none was. */
+  level_at: z.string().exactOptional(),
   /** Absent when the charge goes as the plan says. */
   amount_reason: AmountReason.exactOptional(),
 });

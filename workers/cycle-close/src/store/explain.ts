@@ -97,6 +97,9 @@ export function listLateUsage(db: Database, { tenantId, meterKey, cycle }: LineK
       r2Key: usageAdjustments.r2Key,
       qty: exact(usageAdjustments.qty),
       events: usageAdjustments.events,
+      maxQty: exact(usageAdjustments.maxQty),
+      lastQty: exact(usageAdjustments.lastQty),
+      lastEventAt: usageAdjustments.lastEventAt,
     })
     .from(usageAdjustments)
     .where(and(eq(usageAdjustments.tenantId, tenantId), eq(usageAdjustments.meterKey, meterKey), isAbout))

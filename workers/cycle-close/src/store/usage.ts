@@ -1,5 +1,5 @@
 import { sha256Hex } from "@prego/core/auth";
-import { type Cycle, cycleBounds, hourOf, type PeriodBounds } from "@prego/core/period";
+import { type Cycle, cycleBounds, hourOf, type PeriodBounds, parseInstant } from "@prego/core/period";
 import type { Database } from "@prego/core/store";
 import { type SQL, sql } from "drizzle-orm";
 import { LATE_ROWS_PER_TENANT_MAX, METERS_PER_READ_MAX } from "../limits.ts";
@@ -12,7 +12,8 @@ interface UsageRow {
   meterKey: string;
   /** JSON: sum, events, largest quantity and new values as text, and the hours; nulls where the part has none. */
   sums: string;
-  lastQty: string | null;
+  /** JSON: last quantity as text, and when; null when there is none. */
+  last: string | null;
 }
 
 type Sums = [qty: string | null, events: string, maxQty: string | null, newValues: string, hours: string];
@@ -58,11 +59,11 @@ export async function readUsage(
             coalesce(r.max_qty, '-') || ',' || coalesce(r.last_qty, '-') || iif(r.new_values = 0, '', ',' || r.new_values),
             char(10) ORDER BY r.hour))
         FROM usage_rollups r WHERE ${isOfPart}) AS sums,
-      (SELECT CAST(r.last_qty AS TEXT) FROM usage_rollups r
-        WHERE ${isOfPart} AND r.last_qty IS NOT NULL ORDER BY r.hour DESC LIMIT 1) AS lastQty
+      (SELECT json_array(CAST(r.last_qty AS TEXT), r.last_event_at) FROM usage_rollups r
+        WHERE ${isOfPart} AND r.last_qty IS NOT NULL ORDER BY r.hour DESC LIMIT 1) AS last
       FROM seen CROSS JOIN json_each(seen.parts) p
       WHERE meter_key IS NOT NULL ORDER BY tenant_id, part, meter_key LIMIT CAST(${metersMax} AS INTEGER))
-    SELECT tenant_id AS tenantId, part, meter_key AS meterKey, sums, lastQty FROM used`);
+    SELECT tenant_id AS tenantId, part, meter_key AS meterKey, sums, last FROM used`);
   if (tenants.length > 1 && rows.length > METERS_PER_READ_MAX) return undefined;
   const byTenant = new Map<string, TenantUsage>(
     tenants.map(({ tenantId, parts }) => [tenantId, { usage: parts.map(() => []), mark: "" }]),
@@ -70,12 +71,17 @@ export async function readUsage(
   for (const row of rows) {
     const [qty, events, maxQty, newValues, hours] = JSON.parse(row.sums) as Sums;
     if (qty === null) continue;
+    const [lastQty, lastAt] = (row.last === null ? [null, null] : JSON.parse(row.last)) as [
+      string | null,
+      string | null,
+    ];
     byTenant.get(row.tenantId)?.usage[row.part]?.push({
       meterKey: row.meterKey,
       qty: BigInt(qty),
       events: BigInt(events),
       maxQty: maxQty === null ? null : BigInt(maxQty),
-      lastQty: row.lastQty === null ? null : BigInt(row.lastQty),
+      lastQty: lastQty === null ? null : BigInt(lastQty),
+      lastAtMs: lastAt === null ? null : (parseInstant(lastAt) ?? null),
       newValues: BigInt(newValues),
       digest: await sha256Hex(hours),
     });
@@ -122,6 +128,10 @@ export interface LateRow {
   r2Key: string;
   qty: string;
   events: string;
+  /** Null in rows from before they were kept. */
+  maxQty: string | null;
+  lastQty: string | null;
+  lastEventAt: string | null;
 }
 
 /**
@@ -135,7 +145,8 @@ export async function listLateRows(
 ): Promise<LateRow[] | undefined> {
   const limit = tenantIds.length > 1 ? LATE_ROWS_PER_TENANT_MAX + 1 : LATE_ROWS_PER_TENANT_MAX;
   const rows = await db.all<LateRow>(sql`SELECT a.tenant_id AS tenantId, a.meter_key AS meterKey,
-      a.corrected_cycle AS correctedCycle, a.r2_key AS r2Key, CAST(a.qty AS TEXT) AS qty, CAST(a.events AS TEXT) AS events
+      a.corrected_cycle AS correctedCycle, a.r2_key AS r2Key, CAST(a.qty AS TEXT) AS qty, CAST(a.events AS TEXT) AS events,
+      CAST(a.max_qty AS TEXT) AS maxQty, CAST(a.last_qty AS TEXT) AS lastQty, a.last_event_at AS lastEventAt
     FROM json_each(${JSON.stringify(tenantIds)}) t CROSS JOIN usage_adjustments a INDEXED BY usage_adjustments_unbilled
       ON a.tenant_id = t.value
     WHERE a.billed_cycle IS NULL AND a.corrected_cycle < ${cycle}
@@ -143,7 +154,10 @@ export async function listLateRows(
   return rows.length > LATE_ROWS_PER_TENANT_MAX ? undefined : rows;
 }
 
-/** Adds up late rows per corrected cycle, part and meter; the digest is SHA-256 over `r2_key,qty,events` lines in order. */
+/**
+ * Adds up late rows per corrected cycle, part and meter; the digest is SHA-256 over `r2_key,qty,events` lines in order, each with
+ * `,max,last,last_event_at` where the row has them.
+ */
 export async function combineLateRows(
   rows: readonly LateRow[],
   partOf: (row: LateRow) => LinePart,
@@ -164,6 +178,25 @@ async function combineGroup(first: LateRow, group: readonly LateRow[], part: Lin
     part,
     qty: group.reduce((sum, row) => sum + BigInt(row.qty), 0n),
     events: group.reduce((sum, row) => sum + BigInt(row.events), 0n),
-    digest: await sha256Hex(group.map(({ r2Key, qty, events }) => `${r2Key},${qty},${events}`).join("\n")),
+    ...findLevels(group),
+    digest: await sha256Hex(group.map(textOf).join("\n")),
   };
+}
+
+const textOf = ({ r2Key, qty, events, maxQty, lastQty, lastEventAt }: LateRow): string =>
+  [r2Key, qty, events, ...(maxQty === null ? [] : [maxQty, lastQty, lastEventAt])].join(",");
+
+/** Nothing when a row does not say: what it holds may be larger, or later. */
+function findLevels(group: readonly LateRow[]): Pick<LateUsage, "maxQty" | "last"> {
+  let largest: bigint | undefined;
+  let last: LateUsage["last"];
+  for (const { maxQty, lastQty, lastEventAt } of group) {
+    const atMs = lastEventAt === null ? undefined : parseInstant(lastEventAt);
+    if (maxQty === null || lastQty === null || atMs === undefined) return {};
+    const [max, qty] = [BigInt(maxQty), BigInt(lastQty)];
+    if (largest === undefined || max > largest) largest = max;
+    // Of several at the same millisecond the largest, as in the rollups.
+    if (last === undefined || atMs > last.atMs || (atMs === last.atMs && qty > last.qty)) last = { qty, atMs };
+  }
+  return largest === undefined || last === undefined ? {} : { maxQty: largest, last };
 }

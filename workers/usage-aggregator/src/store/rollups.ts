@@ -104,10 +104,14 @@ function insertAdjustments(rows: readonly Adjustment[], nowMs: number): Statemen
     row.key,
     row.qty.toString(),
     row.events,
+    row.maxQty.toString(),
+    row.lastQty.toString(),
+    formatInstant(row.lastAtMs),
   ]);
-  return sql`INSERT INTO usage_adjustments (tenant_id, meter_key, corrected_cycle, r2_key, qty, events, created_at)
+  return sql`INSERT INTO usage_adjustments (tenant_id, meter_key, corrected_cycle, r2_key, qty, events, created_at, max_qty,
+      last_qty, last_event_at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS INTEGER), value ->> 5,
-      ${formatInstant(nowMs)}
+      ${formatInstant(nowMs)}, CAST(value ->> 6 AS INTEGER), CAST(value ->> 7 AS INTEGER), value ->> 8
     FROM json_each(${JSON.stringify(values)})`;
 }
 

@@ -122,7 +122,7 @@ export async function addLateUsage(db: D1Database, fleet: Fleet): Promise<void> 
   await db
     .prepare(
       `INSERT INTO usage_adjustments SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, NULL, CAST(value ->> 4 AS INTEGER), 1,
-         '${CYCLES.now}-02T00:00:00.000Z' FROM json_each(?)`,
+         '${CYCLES.now}-02T00:00:00.000Z', NULL, NULL, NULL FROM json_each(?)`,
     )
     .bind(JSON.stringify(late))
     .run();
