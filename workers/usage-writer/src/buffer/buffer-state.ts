@@ -21,6 +21,8 @@ export interface BufferState {
   /** What came in since the last flush began; this alone says when the next one is due. */
   fresh: FreshRows;
   index: DedupeIndex;
+  /** Storage may hold something else by now: the state is to be rebuilt before it is used. */
+  isStale: boolean;
 }
 
 /** What a request may add to the backlog. */
@@ -49,7 +51,15 @@ export function loadState(storage: BufferStorage, object: ObjectRow, nowMs: numb
     replayIds: storage.countReplayIds(),
     fresh: { events, chars, idCount, sinceMs: last !== undefined ? nowMs : undefined },
     index: loadIndex(storage),
+    isStale: false,
   };
+}
+
+/** Changes storage and memory with it. A change that fails may have taken effect all the same, so memory is not believed then. */
+export function changeTogether(state: BufferState, change: () => void): void {
+  state.isStale = true;
+  change();
+  state.isStale = false;
 }
 
 function loadIndex(storage: BufferStorage): DedupeIndex {

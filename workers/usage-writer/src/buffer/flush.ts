@@ -4,7 +4,7 @@ import { PUTS_AT_ONCE_MAX } from "../limits.ts";
 import type { RawUsageStore, StoredObject } from "../store/raw-usage.ts";
 import { ID_WORDS } from "./append-request.ts";
 import { type HourLines, mergeByHour } from "./batch-body.ts";
-import type { BufferState } from "./buffer-state.ts";
+import { type BufferState, changeTogether } from "./buffer-state.ts";
 import { type FlushPlan, objectName, planFlush } from "./flush-plan.ts";
 import { concatIds } from "./segment.ts";
 import type { BufferStorage } from "./storage.ts";
@@ -81,10 +81,12 @@ async function putHours(
 
 function forget({ storage, state }: FlushContext, plan: FlushPlan, hours: readonly HourLines[]): void {
   const ids = concatIds(storage.readIds(plan));
-  storage.finishFlush(plan, ids);
-  state.events -= sumOf(hours, ({ events }) => events);
-  state.idCount -= ids.length / ID_WORDS;
-  state.chars -= sumOf(hours, ({ text }) => text.length);
+  changeTogether(state, () => {
+    storage.finishFlush(plan, ids);
+    state.events -= sumOf(hours, ({ events }) => events);
+    state.idCount -= ids.length / ID_WORDS;
+    state.chars -= sumOf(hours, ({ text }) => text.length);
+  });
 }
 
 const sumOf = <T>(items: readonly T[], amount: (item: T) => number): number =>

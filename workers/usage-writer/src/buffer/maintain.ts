@@ -7,7 +7,7 @@ import {
   MERGE_STEP_PAGES,
   PAGE_IDS,
 } from "../limits.ts";
-import type { BufferState } from "./buffer-state.ts";
+import { type BufferState, changeTogether } from "./buffer-state.ts";
 import { DedupeIndex, type SealedRun } from "./dedupe-index.ts";
 import { planMerge, RunMerge } from "./merge-runs.ts";
 import { concatIds, sortIds, splitPages } from "./segment.ts";
@@ -22,10 +22,14 @@ export function isHot(state: BufferState): boolean {
 export function sealIds(storage: BufferStorage, state: BufferState, nowMs: number): void {
   const ids = concatIds([...storage.runs.segmentIds()]);
   if (ids.length === 0) return;
-  const run = storage.runs.replaceSegments(splitPages(sortIds(ids), PAGE_IDS), nowMs);
-  const index = new DedupeIndex(limitFilters([run, ...state.index.runs]), (...page) => storage.runs.readPage(...page));
-  for (const buffered of storage.batchIds()) index.hot.addAll(buffered);
-  state.index = index;
+  const pages = splitPages(sortIds(ids), PAGE_IDS);
+  changeTogether(state, () => {
+    const run = storage.runs.replaceSegments(pages, nowMs);
+    const runs = limitFilters([run, ...state.index.runs]);
+    const index = new DedupeIndex(runs, (...page) => storage.runs.readPage(...page));
+    for (const buffered of storage.batchIds()) index.hot.addAll(buffered);
+    state.index = index;
+  });
 }
 
 /** When an object is to be looked after: at any time it has one such alarm, so that none outlives its tenant. */
@@ -36,9 +40,11 @@ export function maintenanceDueMs(storage: BufferStorage, { maintainedMs }: Objec
 /** The daily care of ids: seals those of the day, forgets those past the dedupe window. */
 export function maintainIds(storage: BufferStorage, state: BufferState, nowMs: number): void {
   sealIds(storage, state, nowMs);
-  storage.expireIds(nowMs);
-  state.index.runs = state.index.runs.filter(({ sealedMs }) => sealedMs >= nowMs - DEDUPE_WINDOW_MS);
-  state.replayIds = storage.countReplayIds();
+  changeTogether(state, () => {
+    storage.expireIds(nowMs);
+    state.index.runs = state.index.runs.filter(({ sealedMs }) => sealedMs >= nowMs - DEDUPE_WINDOW_MS);
+    state.replayIds = storage.countReplayIds();
+  });
 }
 
 /**
@@ -54,8 +60,10 @@ export function* mergeRuns(storage: BufferStorage, state: BufferState, nowMs: nu
     storage.runs.append(merged, pages);
     yield;
   }
-  storage.runs.complete(merged, runs);
-  state.index.runs = limitFilters([merged, ...state.index.runs.filter((run) => !runs.includes(run))]);
+  changeTogether(state, () => {
+    storage.runs.complete(merged, runs);
+    state.index.runs = limitFilters([merged, ...state.index.runs.filter((run) => !runs.includes(run))]);
+  });
 }
 
 /** Lets go of the filters of the oldest runs once they take more memory than they may. */

@@ -72,6 +72,25 @@ describe("runs of ids", () => {
     for (const day of [0, 1, 2, 3, 4]) expect(await sendDay(tenantId, day)).toBe("d".repeat(IDS));
   });
 
+  it.each([1, 2, 3, 4, 5, 6])(
+    "are known after a change that took effect and was said to have failed: the %i. of a day",
+    async (change) => {
+      const tenantId = await addTenant(`said-to-fail-${change}`);
+      for (let day = 0; day < 2; day++) {
+        await sendDay(tenantId, day);
+        await endDay(tenantId, day);
+      }
+      await sendDay(tenantId, 2);
+      await failAfter(tenantId, change);
+      await endDay(tenantId, 2);
+      for (let day = 3; day < 6; day++) {
+        expect(await sendDay(tenantId, day)).toBe("a".repeat(IDS));
+        await endDay(tenantId, day);
+        for (let known = 0; known <= day; known++) expect(await sendDay(tenantId, known)).toBe("d".repeat(IDS));
+      }
+    },
+  );
+
   it("take requests while they are merged", async () => {
     const tenantId = await addTenant("merged-meanwhile");
     for (let day = 0; day < 4; day++) {
@@ -96,6 +115,21 @@ const failAt = (tenantId: string, beginning: string, n: number): Promise<void> =
       value: (query: string, ...values: unknown[]) => {
         if (query.startsWith(beginning) && --left === 0) throw new Error("disk I/O error");
         return exec(query, ...values);
+      },
+    });
+  });
+
+/** Lets the n-th transaction take effect and fail all the same. */
+const failAfter = (tenantId: string, n: number): Promise<void> =>
+  runInBuffer(tenantId, (storage) => {
+    const transactionSync = storage.transactionSync.bind(storage);
+    let left = n;
+    Object.defineProperty(storage, "transactionSync", {
+      configurable: true,
+      value: <T>(change: () => T): T => {
+        const result = transactionSync(change);
+        if (--left === 0) throw new Error("the answer was lost");
+        return result;
       },
     });
   });

@@ -177,6 +177,7 @@ export class UsageBuffer extends DurableObject<Env> {
   }
 
   #findState(): BufferState | undefined {
+    if (this.#state?.isStale === true) this.#state = undefined;
     if (this.#state === undefined) {
       this.#storage.createTables();
       const object = this.#storage.findObject();
