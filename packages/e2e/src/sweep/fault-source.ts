@@ -79,13 +79,23 @@ export class FaultLane extends FaultInjector {
   readonly #source: FaultSource;
   readonly #site: CallSite;
   readonly #restart: () => void;
+  readonly #sync: () => Promise<void>;
   #onHang: (() => void)[] = [];
 
-  constructor(source: FaultSource, site: CallSite, restart: () => void = () => undefined) {
+  /** @param sync waits until all that an object wrote is durable: before that the runtime lets no message out of it. */
+  constructor(
+    source: FaultSource,
+    site: CallSite,
+    {
+      restart = () => undefined,
+      sync = async () => undefined,
+    }: { restart?: () => void; sync?: () => Promise<void> } = {},
+  ) {
     super();
     this.#source = source;
     this.#site = site;
     this.#restart = restart;
+    this.#sync = sync;
   }
 
   /** The work's own outcome, or `hung` as soon as one of its calls will never answer. */
@@ -110,6 +120,7 @@ export class FaultLane extends FaultInjector {
         await effect();
         throw lost();
       case "late":
+        await this.#sync();
         this.#source.delay(effect);
         return this.#hang();
       case "hang":

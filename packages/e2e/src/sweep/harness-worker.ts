@@ -44,9 +44,13 @@ export class UsageBuffer extends RealUsageBuffer {
   readonly #lane: FaultLane;
 
   constructor(context: DurableObjectState, env: Env) {
+    const { storage } = context;
     breakStorage(context, { source, alarms });
     objects.add(context.id.toString());
-    const lane = new FaultLane(source, "buffer", () => context.abort("restart"));
+    const lane = new FaultLane(source, "buffer", {
+      restart: () => context.abort("restart"),
+      sync: () => storage.sync(),
+    });
     const broken = breakBindings(env, lane);
     super(context, broken);
     this.#lane = lane;
