@@ -9,6 +9,9 @@ export const D1_QUERIES_PER_INVOCATION_MAX = 1_000;
 /** Statements in one batch of ours: keeps a batch far below D1's 30 s and leaves queries for the rest of a run. */
 export const BATCH_STATEMENTS_MAX = 200;
 
+/** Meters that a deployment may define; everyone who needs their definitions reads all of them. */
+export const METERS_MAX = 1_000;
+
 /** R2 lists and deletes at most this many keys a call; the local runtime accepts more on delete. */
 export const R2_KEYS_PER_CALL_MAX = 1_000;
 /** R2's longest key. */

@@ -1,4 +1,5 @@
 import { isConstraintFailure, isGuardFailure } from "@prego/core/d1-error";
+import { METERS_MAX } from "@prego/core/limits";
 import { formatInstant } from "@prego/core/period";
 import { ProblemError } from "@prego/core/problem";
 import { commit } from "@prego/core/store";
@@ -7,11 +8,12 @@ import { planNextVersion, type PlanVersion, type PlanWish } from "./domain/plan-
 import { PLAN_ATTEMPTS_MAX } from "./limits.ts";
 import { auditStatements } from "./store/change-set.ts";
 import {
+  countMeters,
   findMeter,
   listKnownMeterKeys,
   listTakenPrices,
   listVersionsOf,
-  meterStatement,
+  meterStatements,
   planStatements,
   type MeterRow,
 } from "./store/plans.ts";
@@ -66,7 +68,13 @@ export async function saveMeter(
     const row = { ...wish, createdAt: formatInstant(nowMs) };
     const { meterKey, ...detail } = wish;
     const change = { ...by, action: "meter.created", target: `meters/${meterKey}`, detail };
-    if (await commitNew(deps, [meterStatement(deps.db, row), ...(await auditOf(deps, change, nowMs))])) {
+    if ((await countMeters(deps.db)) >= METERS_MAX) {
+      throw new ProblemError("conflict", {
+        detail: `There are ${METERS_MAX} meters already, as many as there may be.`,
+      });
+    }
+    const statements = [...meterStatements(deps.db, row), ...(await auditOf(deps, change, nowMs))];
+    if (await commitNew(deps, statements)) {
       return { value: row, isNew: true };
     }
   }

@@ -107,6 +107,7 @@ export const MeterDefinitionBody = z.strictObject({
   value_property: z
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/)
+    .refine((name) => name !== "path" && name !== "status", "Events have a field of this name")
     .nullable()
     .default(null),
 });

@@ -315,6 +315,26 @@ describe("meters", () => {
     await plane.rows("DELETE FROM meters WHERE meter_key = 'a_devices' RETURNING 1");
   });
 
+  it.each(["status", "path"])("may not count the property %s: events have a field of that name", async (name) => {
+    const plane = await openPlane();
+    expect(await plane.post("/internal/meters", KEY, { ...meter, value_property: name })).toMatchObject({
+      status: 400,
+    });
+  });
+
+  it("are at most a thousand, because everyone reads all of them", async () => {
+    const plane = await openPlane();
+    await plane.rows(
+      `INSERT INTO meters SELECT 'many_' || value, 'M', 'm', 'sum', NULL, '2026' FROM json_each(?1)
+        WHERE (SELECT count(*) FROM meters) + key < 999 RETURNING 1`,
+      JSON.stringify(Array.from({ length: 1_000 }, (_, index) => index)),
+    );
+    const add = (key: string) => plane.post("/internal/meters", KEY, { ...meter, meter_key: key });
+    const answers = await Promise.all(["one_more_a", "one_more_b"].map(add));
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 409]);
+    await plane.rows("DELETE FROM meters WHERE meter_key LIKE 'many%' OR meter_key LIKE 'one%' RETURNING 1");
+  });
+
   it("are listed in pages", async () => {
     const plane = await openPlane();
     await plane.post("/internal/meters", KEY, meter);

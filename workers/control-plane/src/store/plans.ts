@@ -1,4 +1,5 @@
 import { and, asc, desc, eq, gt, or, sql, type SQL } from "drizzle-orm";
+import { METERS_MAX } from "@prego/core/limits";
 import { Price } from "@prego/core/pricing";
 import { exact, meters, planMeters, plans } from "@prego/core/schema";
 import { requireTrue, type Database, type Statement } from "@prego/core/store";
@@ -137,4 +138,9 @@ export async function listKnownMeterKeys(db: Database, keys: readonly string[]):
   return new Set(rows.map(({ meterKey }) => meterKey));
 }
 
-export const meterStatement = (db: Database, row: MeterRow): Statement => db.insert(meters).values(row);
+export const meterStatements = (db: Database, row: MeterRow): Statement[] => [
+  db.insert(meters).values(row),
+  requireTrue(sql`(SELECT count(*) FROM meters) <= ${sql.raw(String(METERS_MAX))}`),
+];
+
+export const countMeters = (db: Database): Promise<number> => db.$count(meters);

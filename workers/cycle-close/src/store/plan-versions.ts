@@ -4,6 +4,7 @@ import { isCurrency, parseRate } from "@prego/core/money";
 import { exact, meters, planMeters, plans } from "@prego/core/schema";
 import type { Database } from "@prego/core/store";
 import { and, asc, desc, eq } from "drizzle-orm";
+import { METERS_MAX } from "@prego/core/limits";
 import { METERS_PER_TENANT_MAX, PLAN_VERSIONS_MAX } from "../limits.ts";
 import { type MeterDefinition, type PlanMeter, type PlanVersion, TenantCloseError } from "../plan/inputs.ts";
 import type { VersionStart } from "../plan/parts.ts";
@@ -61,7 +62,7 @@ async function readMeters(db: Database): Promise<ReadonlyMap<string, MeterDefini
   const rows = await db
     .select({ meterKey: meters.meterKey, aggregation: meters.aggregation, unit: meters.unit })
     .from(meters)
-    .limit(METERS_PER_TENANT_MAX);
+    .limit(METERS_MAX);
   return new Map(rows.map(({ meterKey, ...definition }) => [meterKey, definition]));
 }
 
