@@ -10,7 +10,15 @@ import { type LinePart, nameParts, partBounds, partKey } from "./plan/line-part.
 import { presentLine } from "./present-plan.ts";
 import { findLines } from "./preview.ts";
 import { recomputeLine } from "./recompute.ts";
-import { findBounds, type LineKey, listHours, listLateUsage, listObjects, type RawObject } from "./store/explain.ts";
+import {
+  findDefinedAtMs,
+  findBounds,
+  type LineKey,
+  listHours,
+  listLateUsage,
+  listObjects,
+  type RawObject,
+} from "./store/explain.ts";
 import { readUsage } from "./store/usage.ts";
 
 /** Everything behind the lines of one meter in one cycle's bill, down to the raw objects. */
@@ -60,6 +68,7 @@ export async function explainLine(deps: Deps, key: LineKey, recompute: boolean) 
             hours,
             parts,
             aggregation: aggregationOf(own.find((line) => line.meterKey === key.meterKey)),
+            definedAtMs: await findDefinedAtMs(deps.db, key.meterKey),
             isTruncated,
           }),
         }

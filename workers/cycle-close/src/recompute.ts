@@ -1,6 +1,6 @@
 import { cycleBounds, hourOf } from "@prego/core/period";
 import { formatQuantity, MICROS_PER_UNIT } from "@prego/core/quantity";
-import { parseUsageLine } from "@prego/core/usage-event";
+import { countedValue, parseUsageLine } from "@prego/core/usage-event";
 import type { Deps } from "./deps.ts";
 import { countDistinct, type DistinctCounter } from "./count-distinct.ts";
 import { RECOMPUTE_BYTES_MAX } from "./limits.ts";
@@ -35,6 +35,8 @@ export async function recomputeLine(
     hours: readonly RollupHour[];
     parts: readonly LinePart[];
     aggregation: Aggregation;
+    /** When the meter was made, epoch milliseconds. */
+    definedAtMs: number;
     isTruncated: boolean;
   },
 ): Promise<Recomputation> {
@@ -49,7 +51,7 @@ export async function recomputeLine(
       complete = false;
       break;
     }
-    const problem = await addObject(deps, { key, object, sums, distinct });
+    const problem = await addObject(deps, { key, object, sums, distinct, definedAtMs: source.definedAtMs });
     if (problem !== undefined) problems.push({ r2_key: object.r2Key, problem });
   }
   if (distinct?.isFull() === true) complete = false;
@@ -135,11 +137,13 @@ async function addObject(
     object,
     sums,
     distinct,
+    definedAtMs,
   }: {
     key: LineKey;
     object: RawObject;
     sums: Map<string, RawSum>;
     distinct: DistinctCounter | undefined;
+    definedAtMs: number;
   },
 ): Promise<Recomputation["problems"][number]["problem"] | undefined> {
   const { startMs, endMs } = cycleBounds(key.cycle);
@@ -150,10 +154,11 @@ async function addObject(
       hasInvalidLine = true;
       return;
     }
-    const { meterKey, timestampMs, qtyMicros, value } = parsed.line;
+    const { meterKey, timestampMs, qtyMicros } = parsed.line;
     if (meterKey !== key.meterKey || timestampMs < startMs || timestampMs >= endMs) return;
     const hour = hourOf(timestampMs);
     sums.set(hour, addLine(sums.get(hour), qtyMicros, timestampMs));
+    const value = countedValue(parsed.line, definedAtMs);
     if (value !== undefined) distinct?.add(value, hour);
   });
   if (reading.kind !== "read") return reading.kind;

@@ -83,6 +83,14 @@ describe("a meter that counts distinct values", () => {
     });
   });
 
+  test("is recomputed without what arrived before the meter was made", async () => {
+    const world = createWorld();
+    await seedVisits("t1");
+    await close(world);
+    await execute("UPDATE meters SET created_at = '2026-11-21T00:00:00.000Z'");
+    expect((await explain(world, "t1")).recomputed).toMatchObject({ equal: false, quantity: "0", events: "10" });
+  });
+
   test("is billed in the part that saw a value first, so that parts add up to the cycle", async () => {
     const world = createWorld();
     await seedPlan("pro", { meters: { visitors: { ...meter, price: { model: "flat", unitAmount: "1000" } } } });

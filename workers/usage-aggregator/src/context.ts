@@ -1,3 +1,4 @@
+import type { UniqueMeters } from "./domain/value-reader.ts";
 import type { JobRun } from "@prego/core/job-run";
 import type { Deps } from "./deps.ts";
 import { FAILURES_IN_A_ROW_MAX, RUN_BYTES_MAX, RUN_STATEMENTS_MAX, UNREAD_IN_A_ROW_MAX } from "./limits.ts";
@@ -12,7 +13,7 @@ export interface RunContext {
   run: JobRun;
   report: AggregationReport;
   /** Meters of which distinct values are counted. */
-  uniqueMeters: ReadonlySet<string>;
+  uniqueMeters: UniqueMeters;
   bytesRead: number;
   failuresInARow: number;
   unreadInARow: number;
@@ -24,7 +25,7 @@ export const createContext = (deps: Deps, run: JobRun): RunContext => ({
   deps,
   run,
   report: emptyReport(),
-  uniqueMeters: new Set(),
+  uniqueMeters: new Map(),
   bytesRead: 0,
   failuresInARow: 0,
   unreadInARow: 0,

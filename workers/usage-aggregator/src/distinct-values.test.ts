@@ -150,6 +150,19 @@ describe("distinct values", () => {
     expect(await rollupsOf("t_without")).toMatchObject([{ events: 2 }]);
   });
 
+  it("do not count where an event takes something back, or arrived before its meter was made, whenever it is read", async () => {
+    await seedTenant("t_facts");
+    await execute("INSERT INTO meters VALUES ('seats', 'S', 'seat', 'unique', NULL, ?)", `${HOUR}:20:00.000Z`);
+    const seats = { tenantId: "t_facts", meterKey: "seats" };
+    await seedObject("t_facts", [
+      line({ ...seats, value: "early", at: `${HOUR}:19:59.999Z` }),
+      line({ ...seats, value: "taken back", qty: "-1", at: `${HOUR}:30:00.000Z` }),
+      line({ ...seats, value: "counted", at: `${HOUR}:20:00.000Z` }),
+    ]);
+    expect(await aggregate()).toMatchObject({ done: 1, events_without_value: 2 });
+    expect((await distinctOf("t_facts")).inTime).toEqual([["seats", HOUR, 1]]);
+  });
+
   // The lines were read as those of an ordinary meter; committed so, their values would be lost for good.
   it("are read again when their meter begins to count them between reading and committing", async () => {
     await seedTenant("t_begins");

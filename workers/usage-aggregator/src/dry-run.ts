@@ -6,6 +6,7 @@ import { type Adjustment, planGroup, planReconcile, QUEUE_START, type RollupDelt
 import { readObject } from "./read-object.ts";
 import { JOB } from "./context.ts";
 import type { HourValues } from "./domain/plan-values.ts";
+import type { UniqueMeters } from "./domain/value-reader.ts";
 
 /** What a run would do now, from the same plan that it would commit. */
 export interface AggregationPreview {
@@ -50,7 +51,7 @@ interface FirstObjects {
   faults: { seq: number; reason: string }[];
 }
 
-async function readFirst(deps: Deps, uniqueMeters: ReadonlySet<string>): Promise<FirstObjects> {
+async function readFirst(deps: Deps, uniqueMeters: UniqueMeters): Promise<FirstObjects> {
   const summed: SummedObject[] = [];
   const faults: FirstObjects["faults"] = [];
   let unread = 0;

@@ -16,6 +16,8 @@ export const ROWS_PER_STATEMENT = 2_000;
 export const OBJECT_METERS_MAX = 10_000;
 /** Distinct values in one object: more than usage-writer can put into one, in 6 MB of digests. */
 export const OBJECT_VALUES_MAX = 50_000;
+/** Values of an object remembered as they are, so that those that come again are not hashed: 5 MB at most. */
+export const RECENT_VALUES_MAX = 10_000;
 /** Largest object that is read: about 2.5 million lines, which one run can finish within the 30 s of CPU a cron has. */
 export const OBJECT_BYTES_MAX = 512 * 1024 * 1024;
 /** Bytes read by one run, for the same reason. The first object is always taken. */
@@ -33,8 +35,6 @@ export const FAILURES_IN_A_ROW_MAX = 3;
 export const UNREAD_IN_A_ROW_MAX = 40;
 /** Waiting and quarantined objects are counted up to this, so that counting stays cheap. */
 export const COUNTED_ROWS_MAX = 10_000;
-/** Meters that count distinct values and are known to a run; an object with values of another one waits. */
-export const UNIQUE_METERS_MAX = 10_000;
 
 /** Objects a dry run reads, and rows of each kind it prints. */
 export const DRY_RUN_OBJECTS_MAX = 100;

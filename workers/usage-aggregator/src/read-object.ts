@@ -1,5 +1,6 @@
 import { parseUsageObjectKey } from "@prego/core/usage-object";
 import { createLineReader, type LineReader } from "./domain/line-reader.ts";
+import type { UniqueMeters } from "./domain/value-reader.ts";
 import { drain } from "./drain.ts";
 import { OBJECT_BYTES_MAX } from "./limits.ts";
 import type { PendingObject, SummedObject } from "./plan.ts";
@@ -15,7 +16,7 @@ export type ReadOutcome = { kind: "summed"; object: SummedObject } | { kind: "fa
 export async function readObject(
   raw: RawUsage,
   object: PendingObject,
-  uniqueMeters: ReadonlySet<string>,
+  uniqueMeters: UniqueMeters,
 ): Promise<ReadOutcome> {
   const place = parseUsageObjectKey(object.key);
   if (place === undefined || place.tenantId !== object.tenantId || place.hour !== object.hour) {

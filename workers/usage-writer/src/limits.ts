@@ -60,6 +60,8 @@ export const SHARDS_MAX = 64;
 export const UNKNOWN_TENANT_CACHE_MS = 1_000;
 /** How long the meters' rules may be cached. */
 export const METER_CACHE_MS = 60_000;
+/** How much longer they may be while the database does not answer. */
+export const METER_CACHE_OUTAGE_MS = 10 * 60_000;
 /** How long a sender is asked to wait when a store behind this worker fails. */
 export const RETRY_AFTER_SECONDS = 5;
 /** Attempts at an object that reports a passing failure. */

@@ -1,5 +1,5 @@
-import { type Cycle, cycleBounds, hourOf } from "@prego/core/period";
-import { cycleRuns, exact, usageAdjustments, usageObjects, usageRollups } from "@prego/core/schema";
+import { type Cycle, cycleBounds, hourOf, parseInstant } from "@prego/core/period";
+import { cycleRuns, exact, meters, usageAdjustments, usageObjects, usageRollups } from "@prego/core/schema";
 import type { Database } from "@prego/core/store";
 import { and, asc, eq, gte, lt, or, type SQL } from "drizzle-orm";
 import { EXPLAIN_OBJECTS_MAX } from "../limits.ts";
@@ -82,6 +82,12 @@ export function listObjects(db: Database, { tenantId, cycle }: LineKey): Promise
     )
     .orderBy(asc(usageObjects.hour), asc(usageObjects.seq))
     .limit(EXPLAIN_OBJECTS_MAX + 1);
+}
+
+/** When a meter was made, epoch milliseconds; 0 for one that nobody defined. */
+export async function findDefinedAtMs(db: Database, meterKey: string): Promise<number> {
+  const [meter] = await db.select({ createdAt: meters.createdAt }).from(meters).where(eq(meters.meterKey, meterKey));
+  return (meter === undefined ? undefined : parseInstant(meter.createdAt)) ?? 0;
 }
 
 /** Late usage of a meter that a cycle's close billed, or that corrects the cycle. */

@@ -2,7 +2,7 @@ import { hourStartMs } from "@prego/core/period";
 import { parseUsageLine, USAGE_LINE_CHARS_MAX } from "@prego/core/usage-event";
 import { OBJECT_METERS_MAX } from "../limits.ts";
 import { addEvent, type MeterSum, startSum } from "./meter-sum.ts";
-import { createValueReader, type ObjectValues } from "./value-reader.ts";
+import { createValueReader, type ObjectValues, type UniqueMeters } from "./value-reader.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -12,7 +12,7 @@ export interface ExpectedLines {
   /** UTC hour, `2026-11-21T02`. */
   hour: string;
   /** Meters of which distinct values are counted. */
-  uniqueMeters: ReadonlySet<string>;
+  uniqueMeters: UniqueMeters;
 }
 
 /** What the lines of one object came to. */
@@ -45,7 +45,7 @@ export function createLineReader({ tenantId, hour, uniqueMeters }: ExpectedLines
     if (line.tenantId !== tenantId) return `line ${sums.lines}: foreign tenant`;
     const offsetMs = line.timestampMs - startMs;
     if (offsetMs < 0 || offsetMs >= HOUR_MS) return `line ${sums.lines}: foreign hour`;
-    const tooMany = take(line.meterKey, line.value);
+    const tooMany = take(line);
     if (tooMany !== undefined) return tooMany;
     const sum = byMeter.get(line.meterKey);
     if (sum !== undefined) {

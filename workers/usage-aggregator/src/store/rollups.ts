@@ -1,7 +1,9 @@
-import { cycleOfHour, formatInstant } from "@prego/core/period";
+import { METERS_MAX } from "@prego/core/limits";
+import { cycleOfHour, formatInstant, parseInstant } from "@prego/core/period";
 import { requireChanged, requireTrue, type Statement } from "@prego/core/store";
 import { type SQL, sql } from "drizzle-orm";
-import { ROWS_PER_STATEMENT, UNIQUE_METERS_MAX } from "../limits.ts";
+import type { UniqueMeters } from "../domain/value-reader.ts";
+import { ROWS_PER_STATEMENT } from "../limits.ts";
 import { type Adjustment, type GroupPlan, type PendingObject, type RollupDelta, rollupName } from "../plan.ts";
 import { writeValues } from "./distinct-values.ts";
 import { markDone } from "./objects.ts";
@@ -16,7 +18,7 @@ export interface RollupStore {
   /** Stored sums behind a plan, by `rollupName`. */
   findStoredSums: (plan: GroupPlan) => Promise<Map<string, bigint>>;
   /** Meters that count distinct values. */
-  findUniqueMeters: () => Promise<Set<string>>;
+  findUniqueMeters: () => Promise<UniqueMeters>;
 }
 
 type Origin = GroupPlan["inTime"][number];
@@ -47,9 +49,10 @@ export function createRollupStore(session: Session): RollupStore {
       return new Map(rows.map((row) => [rollupName(row), BigInt(row.qty)]));
     },
     findUniqueMeters: async () => {
-      const rows = await session.read<{ meterKey: string }>(sql`SELECT meter_key AS "meterKey" FROM meters
-        WHERE aggregation = 'unique' LIMIT ${sql.raw(String(UNIQUE_METERS_MAX))}`);
-      return new Set(rows.map(({ meterKey }) => meterKey));
+      const rows = await session.read<{ meterKey: string; createdAt: string }>(sql`
+        SELECT meter_key AS "meterKey", created_at AS "createdAt" FROM meters
+        WHERE aggregation = 'unique' LIMIT ${sql.raw(String(METERS_MAX))}`);
+      return new Map(rows.map(({ meterKey, createdAt }) => [meterKey, parseInstant(createdAt) ?? 0]));
     },
   };
 }

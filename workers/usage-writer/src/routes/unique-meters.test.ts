@@ -41,7 +41,33 @@ beforeAll(async () => {
   worker = createTestWorker(NOON_MS);
 });
 
+/** Answers every question about the tables but this one. */
+const withoutMeters = (): D1Database =>
+  new Proxy(bindings.DB, {
+    get: (database, name) => {
+      if (name !== "prepare") return Reflect.get(database, name) as unknown;
+      return (query: string) => {
+        if (query.includes("meters")) throw new Error("D1_ERROR: Network connection lost.");
+        return database.prepare(query);
+      };
+    },
+  });
+
 describe("an event of a meter that counts distinct values", () => {
+  it("is told apart for ten more minutes while the database does not say which meters there are", async () => {
+    const tenantId = await addTenant("uq-outage");
+    const own = createTestWorker(NOON_MS);
+    const database = { DB: bindings.DB };
+    const post = (value: unknown) => own.postUsage(value, {}, database);
+    expect((await post(native(tenantId, { id: "1", value: "a" }))).status).toBe(202);
+    database.DB = withoutMeters();
+    own.clock.nowMs += 10 * 60_000;
+    expect((await post(native(tenantId, { id: "2", value: "b" }))).status).toBe(202);
+    expect((await post(native(tenantId, { id: "3" }))).status).toBe(400);
+    own.clock.nowMs += 2 * 60_000;
+    expect((await post(native(tenantId, { id: "4", value: "d" }))).status).toBe(503);
+  });
+
   it("is stored with its value at the end of its line, and counts 1 unless it says otherwise", async () => {
     const tenantId = await addTenant("uq-line");
     const events = [

@@ -1,7 +1,7 @@
 import { meters } from "@prego/core/schema";
 import type { Database } from "@prego/core/store";
 import { eq, isNotNull, or } from "drizzle-orm";
-import { METER_CACHE_MS } from "../limits.ts";
+import { METER_CACHE_MS, METER_CACHE_OUTAGE_MS } from "../limits.ts";
 import { askDatabase } from "./ask-database.ts";
 
 /** What reading events needs to know of the meters. */
@@ -19,6 +19,16 @@ export class MeterCache {
 
   async find(db: Database, nowMs: number): Promise<MeterRules> {
     if (nowMs < this.#untilMs) return this.#rules;
+    try {
+      return await this.#read(db, nowMs);
+    } catch (error) {
+      // Meters are hardly ever made, and usage of known tenants must not wait for the database because of them.
+      if (nowMs < this.#untilMs + METER_CACHE_OUTAGE_MS) return this.#rules;
+      throw error;
+    }
+  }
+
+  async #read(db: Database, nowMs: number): Promise<MeterRules> {
     const rows = await askDatabase(async () =>
       db
         .select({ meterKey: meters.meterKey, property: meters.valueProperty, aggregation: meters.aggregation })
