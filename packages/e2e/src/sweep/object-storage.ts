@@ -34,6 +34,9 @@ export function breakStorage(context: DurableObjectState, { source, alarms }: St
   const faulty = new Proxy(storage, {
     get(target, name) {
       if (name === "sql") return sql;
+      if (name === "transactionSync") {
+        return (change: () => unknown) => passNow(source, restart, () => target.transactionSync(change));
+      }
       const call = calls[String(name)];
       if (call !== undefined) {
         return STORAGE_CALLS.has(String(name)) ? withRestarts(source, restart, call) : call;
