@@ -1,4 +1,5 @@
 import {
+  HOSTILE_DATA_VALUES,
   HOSTILE_METERS,
   HOSTILE_NAMES,
   HOSTILE_QUANTITIES,
@@ -11,6 +12,7 @@ import {
   NO_TEXT,
   type Outcome,
   TENANTS,
+  UNIQUE_METERS,
 } from "./hostile-values.ts";
 
 /** JSON by member name; undefined leaves a member out that would be there. */
@@ -32,6 +34,20 @@ const overall = (member: string, outcome: Outcome, values: readonly string[]): A
     member,
     values.map((value) => [value, outcome]),
   );
+
+/** The same attacks on events of a meter that counts distinct values. */
+const onUniqueMeter = (member: string, attacks: readonly Attack[]): Attack[] =>
+  attacks.map(({ name, outcome, members }) => ({
+    name: `of distinct values: ${name}`,
+    outcome,
+    members: { [member]: `"${UNIQUE_METERS.plain}"`, ...members },
+  }));
+
+const HOSTILE_NATIVE_VALUES: readonly Attack[] = [
+  ...over("value", HOSTILE_NAMES),
+  ...overall("value", "invalid_field", [`""`, "null", "1e309", nested(20)]),
+  ...overall("value", "malformed", [nested(40), "NaN"]),
+];
 
 const NO_EVENTS: readonly Attack[] = [
   ...["7", "true", "null", `"${MARKER}"`].map((text): Attack => ({ name: text, outcome: "not_an_object", text })),
@@ -78,6 +94,14 @@ export function listNativeAttacks(nowMs: number): Attack[] {
       members: { [JSON.stringify(name).slice(1, -1)]: `{"admin":"${MARKER}"}` },
     })),
     ...overall("trace_id", "accepted", HOSTILE_TRACE_IDS),
+    ...HOSTILE_NATIVE_VALUES,
+    ...onUniqueMeter("meter_key", [
+      ...HOSTILE_NATIVE_VALUES,
+      { name: "no value", outcome: "value_required" },
+      { name: "a quantity and no value", outcome: "value_required", members: { qty: "5" } },
+      { name: "another's value", outcome: "unknown_field", members: { data: `{"value":"${MARKER}"}`, value: `"a"` } },
+      { name: "a correction", outcome: "invalid_field", members: { correction: "true", qty: "-1", value: `"a"` } },
+    ]),
   ];
 }
 
@@ -107,12 +131,32 @@ export function listCloudAttacks(nowMs: number): Attack[] {
       `{"__proto__":{"value":"${MARKER}"}}`,
       `{"tenant_id":"${TENANTS.victim}","subject":"${TENANTS.victim}"}`,
     ]),
+    ...onUniqueMeter("type", listDataValueAttacks()),
     ...overall("traceid", "accepted", HOSTILE_TRACE_IDS.slice(2)),
     ...["plan", "isoperator", "receivedat", "tenantid"].map((name): Attack => ({
       name: `an extension ${name}`,
       outcome: "accepted",
       members: { [name]: `"${MARKER}"` },
     })),
+  ];
+}
+
+function listDataValueAttacks(): Attack[] {
+  const inherited = { type: `"${UNIQUE_METERS.inherited}"` };
+  return [
+    ...over(
+      "data",
+      HOSTILE_DATA_VALUES.map(([value, outcome]) => [`{"value":${value}}`, outcome]),
+    ),
+    ...overall("data", "value_required", ["{}", `{"Value":"a"}`, `{"__proto__":{"value":"${MARKER}"}}`]),
+    { name: "no data", outcome: "value_required" },
+    { name: "a value beside the data", outcome: "value_required", members: { value: `"${MARKER}"` } },
+    { name: "a property that every object has", outcome: "value_required", members: { ...inherited, data: "{}" } },
+    {
+      name: "a property that hides one of every object",
+      outcome: "accepted",
+      members: { ...inherited, data: `{"${UNIQUE_METERS.property}":"a"}` },
+    },
   ];
 }
 

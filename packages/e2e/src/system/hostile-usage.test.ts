@@ -10,7 +10,7 @@ import {
 } from "./hostile-answers.ts";
 import { binaryRequest, eventText, type Form, listBinaryAttacks, listForms } from "./hostile-forms.ts";
 import { listRequestAttacks, sendWithLength, type RequestAttack } from "./hostile-requests.ts";
-import { TENANTS } from "./hostile-values.ts";
+import { TENANTS, UNIQUE_METERS } from "./hostile-values.ts";
 import { startUsageStack, type UsageStack } from "./usage-test-kit.ts";
 
 const NOW_MS = Date.now();
@@ -27,7 +27,10 @@ beforeAll(async () => {
   await stack.addTenant(TENANTS.own);
   await stack.addTenant(TENANTS.twin);
   await stack.addTenant(TENANTS.victim);
-  await stack.addTenant(TENANTS.purged, "Purged");
+  await stack.addTenant(TENANTS.purged, { status: "Purged" });
+  await stack.defineMeter({ meter_key: UNIQUE_METERS.plain, aggregation: "unique" });
+  const { inherited, property } = UNIQUE_METERS;
+  await stack.defineMeter({ meter_key: inherited, aggregation: "unique", value_property: property });
 });
 afterAll(() => stack.close());
 
@@ -144,5 +147,18 @@ describe("after all of it", () => {
     expect(meters.results).toEqual(
       expect.arrayContaining([{ meter_key: "constructor" }, { meter_key: "tostring" }, { meter_key: "api_requests" }]),
     );
+  });
+
+  it("counts each distinct value that was accepted once, and those of no other meter", async () => {
+    const unique: readonly unknown[] = [UNIQUE_METERS.inherited, UNIQUE_METERS.plain];
+    const values = (await stack.readLines(TENANTS.own))
+      .filter((line) => unique.includes(line["meter_key"]))
+      .map((line) => JSON.stringify([line["meter_key"], String(line["timestamp"]).slice(0, 7), line["value"]]));
+    const { results } = await stack.database
+      .prepare("SELECT DISTINCT meter_key FROM usage_rollups WHERE new_values > 0 ORDER BY meter_key")
+      .all();
+    expect(results.map(({ meter_key: meterKey }) => meterKey)).toEqual(unique);
+    const counted = await stack.database.prepare("SELECT sum(new_values) AS n FROM usage_rollups").first("n");
+    expect(counted).toBe(new Set(values).size);
   });
 });

@@ -15,6 +15,8 @@ export type HostileValue = readonly [json: string, outcome: Outcome];
 const json = (value: unknown): string => JSON.stringify(value);
 const all = (outcome: Outcome, values: readonly string[]): HostileValue[] => values.map((value) => [value, outcome]);
 
+export const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+
 export const HOSTILE_TENANTS: readonly HostileValue[] = [
   ...all("tenant_id_invalid", [
     json(`${TENANTS.own}/dt=2026-11-01/${MARKER}`),
@@ -91,6 +93,41 @@ export const HOSTILE_QUANTITIES: readonly HostileValue[] = [
   [json("0.000001"), "accepted"],
 ];
 
+/** Meters that count distinct values: one by `data.value` of a CloudEvent, one by a property that every object inherits. */
+export const UNIQUE_METERS = { plain: "active_users", inherited: "active_devices", property: "constructor" } as const;
+
+/** For `data.value` of a meter that counts distinct values: a number is one too, by the text that it is. */
+export const HOSTILE_DATA_VALUES: readonly HostileValue[] = [
+  ...all("invalid_field", [
+    json(""),
+    json(`${MARKER}\n`),
+    json("a\u0000"),
+    json("a\u2029b"),
+    String.raw`"\udfff"`,
+    json("a".repeat(257)),
+    "9".repeat(257),
+    "null",
+    "true",
+    "{}",
+    `["${MARKER}"]`,
+    nested(20),
+  ]),
+  ...all("malformed", ["NaN", "01", nested(40), `"${MARKER}`]),
+  ...all("accepted", [
+    "7",
+    "7.0",
+    "1e309",
+    "-0",
+    json("7 "),
+    json("é"),
+    json("e\u0301"),
+    json("a".repeat(256)),
+    json("__proto__"),
+    json(`' OR 1=1 --`),
+    json(`","tenant_id":"${TENANTS.victim}","x":"`),
+  ]),
+];
+
 const DAY_MS = 86_400_000;
 
 export const listHostileTimes = (nowMs: number): readonly HostileValue[] => [
@@ -138,5 +175,3 @@ export const HOSTILE_NAMES: readonly HostileValue[] = [
 
 /** Trace ids that are dropped, never a reason to refuse usage. */
 export const HOSTILE_TRACE_IDS = ["7", "{}", json("a\r\nx: y"), json("x".repeat(10_240)), json(`<script>${MARKER}`)];
-
-export const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);

@@ -39,7 +39,8 @@ export async function startUsageStack() {
     database,
     send,
     postUsage: (value: unknown, headers?: Record<string, string>) => send("/usage", JSON.stringify(value), headers),
-    addTenant: (tenantId: string, status = "Active") => addTenant(database, tenantId, status),
+    addTenant: (tenantId: string, more: TenantSettings = {}) => addTenant(database, tenantId, more),
+    defineMeter: (definition: MeterDefinition) => defineMeter(stack.url, definition),
     listObjects: () => listObjects(bucket),
     readLines: (tenantId: string) => readLines(bucket, tenantId),
     awaitLines: (tenantId: string, count: number) => awaitLines({ database, bucket }, tenantId, count),
@@ -51,16 +52,41 @@ export async function startUsageStack() {
 /** Ids of lines, sorted. */
 export const idsOf = (lines: readonly StoredLine[]): string[] => lines.map(({ id = "" }) => id).toSorted();
 
-async function addTenant(database: D1Database, tenantId: string, status: string): Promise<string> {
+interface TenantSettings {
+  status?: string;
+  slug?: string;
+}
+
+async function addTenant(
+  database: D1Database,
+  tenantId: string,
+  { status = "Active", slug = `slug-${tenantId}` }: TenantSettings,
+): Promise<string> {
   const createdAt = "2026-01-01T00:00:00.000Z";
   await database
     .prepare(
       `INSERT INTO tenants_master (tenant_id, slug, short_id, type, plan_id, status, status_changed_at, region, created_at, updated_at)
        VALUES (?, ?, ?, 'standard', 'starter', ?, ?, 'eu', ?, ?)`,
     )
-    .bind(tenantId, `slug-${tenantId}`, `short-${tenantId}`, status, createdAt, createdAt, createdAt)
+    .bind(tenantId, slug, `short-${tenantId}`, status, createdAt, createdAt, createdAt)
     .run();
   return tenantId;
+}
+
+interface MeterDefinition {
+  meter_key: string;
+  aggregation: string;
+  value_property?: string;
+}
+
+/** Defines a meter as an operator does; usage-writer knows it at once if it has not read the meters yet. */
+async function defineMeter(url: URL, definition: MeterDefinition): Promise<void> {
+  const response = await fetch(new URL("/internal/meters", url), {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${LOCAL_SECRETS.INTERNAL_API_KEY}` },
+    body: JSON.stringify({ display_name: definition.meter_key, unit: "unit", ...definition }),
+  });
+  expect(response.status).toBe(201);
 }
 
 async function listObjects(bucket: R2Bucket): Promise<StoredObject[]> {
