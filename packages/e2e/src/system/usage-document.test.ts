@@ -13,16 +13,15 @@ const run = promisify(execFile);
 const E2E = path.join(import.meta.dirname, "../..");
 const DOCUMENT = readFileSync(path.join(E2E, "../../docs/usage.md"), "utf8");
 
+const TENANT_ID = "ten_01J0000000000000000000ACME";
+const LOCAL_URL = "http://localhost:8787";
+
 let stack: UsageStack;
 
 beforeAll(async () => {
   stack = await startUsageStack();
-  await stack.addTenant("acme");
-  await stack.database
-    .prepare(
-      "INSERT INTO meters VALUES ('active_users', 'Active users', 'user', 'unique', NULL, '2026-11-01T00:00:00.000Z')",
-    )
-    .run();
+  await stack.addTenant("ten_another");
+  await stack.addTenant(TENANT_ID, { slug: "acme" });
 });
 afterAll(() => stack.close());
 
@@ -31,16 +30,18 @@ const listExamples = (language: string): string[] =>
     name === language ? [code] : [],
   );
 
-/** Runs an example as a reader would; its working directory is where the SDKs are installed. */
-async function runExample(command: readonly string[], url: string = stack.url.origin): Promise<string> {
-  const [program = "", ...parameters] = command;
-  const environment = { ...process.env, USAGE_URL: url, USAGE_KEY: LOCAL_SECRETS.USE_WRITER_SECRET };
-  return (await run(program, parameters, { cwd: E2E, env: environment })).stdout;
+/** Runs a script as a reader would, in the shell of the document's first example; of that only the port is another here. */
+async function bash(script: string, environment: Record<string, string> = {}): Promise<string> {
+  const [prepare = ""] = listExamples("bash");
+  const code = `${prepare.replace(LOCAL_URL, stack.url.origin)}\n${script}`;
+  // The working directory is where the SDKs are installed.
+  const options = { cwd: E2E, env: { ...process.env, ...environment } };
+  return (await run("bash", ["-euo", "pipefail", "-c", code], options)).stdout;
 }
 
-const bash = (code: string): Promise<string> => runExample(["bash", "-euo", "pipefail", "-c", code]);
-const typescript = (code: string, url?: string): Promise<string> =>
-  runExample([process.execPath, "--input-type=module-typescript", "-e", code], url);
+/** Runs an example in TypeScript; `settings` are shell assignments after those of the first example. */
+const typescript = (code: string, settings = ""): Promise<string> =>
+  bash(`${settings}\n"$NODE" --input-type=module-typescript -e "$CODE"`, { NODE: process.execPath, CODE: code });
 
 /** A way to the stack that loses the first answer, is closed to the second request, and works from then on. */
 async function openBadWay(): Promise<{ url: string; requests: string[]; close: () => void }> {
@@ -65,7 +66,14 @@ async function openBadWay(): Promise<{ url: string; requests: string[]; close: (
 }
 
 test("the examples of docs/usage.md work as they stand, and their events are stored", async () => {
-  const [quickStart = "", lines = "", idempotent = "", visits = "", visit = ""] = listExamples("bash");
+  const [prepare, quickStart = "", lines = "", idempotent = "", meter = "", visits = "", visit = ""] =
+    listExamples("bash");
+  expect(prepare).toContain(
+    `USAGE_KEY=${LOCAL_SECRETS.USE_WRITER_SECRET} OPERATOR_KEY=${LOCAL_SECRETS.INTERNAL_API_KEY}`,
+  );
+  expect(await bash(`printf %s "$TENANT"`)).toBe(TENANT_ID);
+  // First of all, because usage-writer reads the meters once a minute.
+  expect(JSON.parse(await bash(meter))).toMatchObject({ meter: { aggregation: "unique" } });
   expect(JSON.parse(await bash(quickStart))).toEqual(JSON.parse(listExamples("json")[0] ?? ""));
   expect(JSON.parse(await bash(lines))).toMatchObject({ accepted: 2 });
   const answers = (await bash(idempotent)).split(/(?<=\})(?=\{"accepted)/);
@@ -80,7 +88,7 @@ test("the examples of docs/usage.md work as they stand, and their events are sto
   await typescript(openmeter);
   await typescript(cloudEvents);
 
-  const stored = await stack.awaitLines("acme", 12);
+  const stored = await stack.awaitLines(TENANT_ID, 12);
   const quantities = stored.flatMap(({ qty, value }) => (value === undefined ? [qty] : []));
   expect(quantities.toSorted()).toEqual(["0.000001", "1", "1.5", "12.5", "1200", "2", "2", "3"]);
   await stack.aggregate();
@@ -92,7 +100,7 @@ test("the sender of docs/usage.md repeats the same bytes after a lost answer and
   const tenantId = await stack.addTenant("acme-retry");
   const way = await openBadWay();
   const [retrying = ""] = listExamples("ts");
-  expect(await typescript(retrying.replaceAll(`"acme"`, `"${tenantId}"`), way.url)).toBe("[ 'tenant_unknown' ]\n");
+  expect(await typescript(retrying, `export TENANT=${tenantId} USAGE_URL=${way.url}`)).toBe("[ 'tenant_unknown' ]\n");
   way.close();
   expect(way.requests).toHaveLength(3);
   expect(new Set(way.requests).size).toBe(1);
@@ -101,6 +109,6 @@ test("the sender of docs/usage.md repeats the same bytes after a lost answer and
 });
 
 test("docs/usage.md has every example that runs, and names every reason to reject an event", () => {
-  expect(["bash", "ts", "json"].map((language) => listExamples(language).length)).toEqual([5, 3, 1]);
+  expect(["bash", "ts", "json"].map((language) => listExamples(language).length)).toEqual([7, 3, 1]);
   expect(USAGE_REJECTIONS.filter((reason) => !DOCUMENT.includes(`\`${reason}\``))).toEqual([]);
 });
