@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -7,9 +7,9 @@ import { startUsageStack, type UsageStack } from "./usage-test-kit.ts";
 
 const SEED = 20_261_121;
 const TENANTS = ["duck-a", "duck-b", "duck-b0", "007"];
-const METERS = ["api_requests", "data_gb", "tokens.in", "cpu_seconds", "visitors"];
+const METERS = ["api_requests", "data_gb", "tokens.in", "cpu_seconds", "active_users"];
 /** Of which distinct values are counted; the others carry none. */
-const UNIQUE_METER = "visitors";
+const UNIQUE_METER = "active_users";
 const VISITORS = 60;
 const HOURS = 5;
 const EVENTS = 2_400;
@@ -193,19 +193,20 @@ test(`DuckDB recomputes the rollups of seed ${SEED} from the raw objects, to the
   );
   expect(sentValues.size).toBeGreaterThan(TENANTS.length * (VISITORS / 2));
   expect(distinct.reduce((sum, row) => sum + Number(row.new_values), 0)).toBe(sentValues.size);
-  const counted = await queryDuckdb<{ values: string }>(
-    `SELECT count(DISTINCT value) AS values
-     FROM read_json('${folder}/usage_raw/**/*.jsonl', hive_partitioning = true)
-     GROUP BY tenant_id, meter_key, date_trunc('month', dt)`,
-  );
-  expect(counted.reduce((sum, row) => sum + Number(row.values), 0)).toBe(sentValues.size);
 
-  const documented = await queryDuckdb<{ meter_key: string; qty: string }>(
-    `SELECT meter_key, sum(qty::DECIMAL(38, 6)) AS qty
-     FROM read_json('${folder}/usage_raw/**/*.jsonl', hive_partitioning = true) GROUP BY meter_key`,
-  );
-  expect(documented.reduce((sum, { qty }) => sum + toMicros(qty), 0n)).toBe(sentMicros);
+  const [sumsQuery = "", valuesQuery = ""] = await readDocumentedQueries();
+  const quantities = await queryDuckdb<{ qty: string }>(sumsQuery);
+  expect(quantities.reduce((sum, { qty }) => sum + toMicros(qty), 0n)).toBe(sentMicros);
+  const counted = await queryDuckdb<{ distinct_values: string }>(valuesQuery);
+  expect(counted.reduce((sum, row) => sum + Number(row.distinct_values), 0)).toBe(sentValues.size);
 });
+
+/** The queries of docs/storage.md, over the exported objects. */
+async function readDocumentedQueries(): Promise<string[]> {
+  const document = await readFile(path.join(import.meta.dirname, "../../../../docs/storage.md"), "utf8");
+  const queries = [...document.matchAll(/```sql\n([\s\S]*?)```/g)].map(([, query = ""]) => query);
+  return queries.map((query) => query.replaceAll("'usage_raw/", `'${folder}/usage_raw/`));
+}
 
 function toMicros(text: string): bigint {
   const [, sign = "", whole = "", fraction = ""] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text) ?? [];
