@@ -72,7 +72,7 @@ describe("runs of ids", () => {
     for (const day of [0, 1, 2, 3, 4]) expect(await sendDay(tenantId, day)).toBe("d".repeat(IDS));
   });
 
-  it.each([1, 2, 3, 4, 5, 6])(
+  it.each([2, 3, 5])(
     "are known after a change that took effect and was said to have failed: the %i. of a day",
     async (change) => {
       const tenantId = await addTenant(`said-to-fail-${change}`);
