@@ -26,6 +26,10 @@ export function parseBearer(header: string | null | undefined): string | undefin
 /** SHA-256 of a text, lower-case hex. */
 export const sha256Hex = async (text: string): Promise<string> => toHex(await digest(text));
 
+/** SHA-256 of bytes, lower-case hex. */
+export const sha256HexOfBytes = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> =>
+  toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+
 /** HMAC-SHA-256 of a text under a text key, lower-case hex. */
 export async function hmacSha256Hex(key: string, text: string): Promise<string> {
   const imported = await crypto.subtle.importKey("raw", encoder.encode(key), { name: "HMAC", hash: "SHA-256" }, false, [
@@ -69,4 +73,10 @@ function isSameDigest(left: Uint8Array, right: Uint8Array): boolean {
   return difference === 0;
 }
 
-const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += HEX_OF_BYTE[byte] ?? "";
+  return text;
+}

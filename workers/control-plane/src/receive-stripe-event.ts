@@ -1,4 +1,4 @@
-import { isConfigured } from "@prego/core/auth";
+import { isConfigured, sha256HexOfBytes } from "@prego/core/auth";
 import { isConstraintFailure, isGuardFailure } from "@prego/core/d1-error";
 import { describeError } from "@prego/core/log";
 import { ProblemError } from "@prego/core/problem";
@@ -26,7 +26,7 @@ export interface Receipt {
 /** Verifies a delivery and applies its event exactly once. */
 export async function receiveStripeWebhook(
   deps: Deps,
-  delivery: { rawBody: Uint8Array; header: string | null },
+  delivery: { rawBody: Uint8Array<ArrayBuffer>; header: string | null },
 ): Promise<Receipt> {
   const { webhookSecret: secret } = deps.settings;
   if (!isConfigured(secret)) {
@@ -40,7 +40,7 @@ export async function receiveStripeWebhook(
   const envelope = readEnvelope(verified.event);
   if (envelope === undefined) throw new ProblemError("malformed_request", { detail: "Not a Stripe event." });
   const news = { envelope, fact: readStripeFact(envelope) };
-  return applyStripeEvent(deps, news, await sha256OfBytes(delivery.rawBody));
+  return applyStripeEvent(deps, news, await sha256HexOfBytes(delivery.rawBody));
 }
 
 /**
@@ -55,17 +55,10 @@ export async function applyStripeEvent(deps: Deps, news: StripeNews, bodySha256:
     const nowMs = deps.now();
     try {
       await commit(deps.db, [
-        stripeEventStatement(deps.db, { envelope: news.envelope, outcome: plan.outcome, bodySha256, nowMs }),
+        stripeEventStatement({ envelope: news.envelope, outcome: plan.outcome, bodySha256, nowMs }),
         ...(await changeSetStatements(deps, plan.changes, nowMs)),
       ]);
-      deps.log(plan.outcome.status === "failed" ? "error" : "info", "stripe.event_stored", {
-        stripe_event_id: news.envelope.id,
-        type: news.envelope.type,
-        status: plan.outcome.status,
-        reason: plan.outcome.error,
-        tenant_id: plan.outcome.tenantId,
-        trace_id: plan.outcome.traceId,
-      });
+      logTrouble(deps, news, plan.outcome);
       return {
         isDuplicate: false,
         status: plan.outcome.status,
@@ -117,7 +110,15 @@ async function askStripe(deps: Deps, subscriptionId: string): Promise<Subscripti
   }
 }
 
-async function sha256OfBytes(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** What was processed or ignored is in the request's own line, in its row and in the trace. */
+function logTrouble(deps: Deps, { envelope }: StripeNews, outcome: StripeOutcome): void {
+  if (outcome.status !== "failed" && outcome.status !== "quarantined") return;
+  deps.log(outcome.status === "failed" ? "error" : "warn", "stripe.event_stored", {
+    stripe_event_id: envelope.id,
+    type: envelope.type,
+    status: outcome.status,
+    reason: outcome.error,
+    tenant_id: outcome.tenantId,
+    trace_id: outcome.traceId,
+  });
 }

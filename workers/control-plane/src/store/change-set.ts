@@ -1,4 +1,4 @@
-import { and, eq, sql, type SQL } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import { createAuditEntry, type AuditChange } from "@prego/core/audit";
 import { redactFunnelPayload } from "@prego/core/funnel";
 import { newId } from "@prego/core/id";
@@ -9,7 +9,6 @@ import type { Deps } from "../deps.ts";
 import type { ChangeSet, FunnelDraft, PlanStatement, Precondition, TraceDraft } from "../domain/change-set.ts";
 import type { SubscriptionRow, TenantRow } from "../domain/rows.ts";
 import { type FunnelInsert, funnelStatement } from "./funnel-events.ts";
-import { is } from "./null-safe.ts";
 import { jobStatements } from "./job-changes.ts";
 
 /** What it takes to write: storage, randomness for salts, and ids. */
@@ -57,18 +56,19 @@ function tenantStatements({ db }: WriteDeps, change: ChangeSet["tenant"]): State
   return [db.update(tenantsMaster).set(change.set).where(isUnchangedTenant(change.before)), requireChanged()];
 }
 
-const isUnchangedTenant = (before: TenantRow): SQL | undefined =>
-  and(
-    eq(tenantsMaster.tenantId, before.tenantId),
-    eq(tenantsMaster.status, before.status),
-    eq(tenantsMaster.planId, before.planId),
-    is(tenantsMaster.provisionedAt, before.provisionedAt),
-    is(tenantsMaster.nodeId, before.nodeId),
-    is(tenantsMaster.stripeSubscriptionId, before.stripeSubscriptionId),
-    is(tenantsMaster.subscriptionStatus, before.subscriptionStatus),
-    is(tenantsMaster.currentPeriodEnd, before.currentPeriodEnd),
-    is(tenantsMaster.purgeAfter, before.purgeAfter),
-  );
+/** One comparison for all columns that a decision rests on; ids, words and instants are the same text on both sides. */
+const isUnchangedTenant = (before: TenantRow): SQL =>
+  sql`tenant_id = ${before.tenantId} AND json_array(status, plan_id, provisioned_at, node_id, stripe_subscription_id,
+    subscription_status, current_period_end, purge_after) = ${JSON.stringify([
+      before.status,
+      before.planId,
+      before.provisionedAt,
+      before.nodeId,
+      before.stripeSubscriptionId,
+      before.subscriptionStatus,
+      before.currentPeriodEnd,
+      before.purgeAfter,
+    ])}`;
 
 function planStatement({ tenantId, planId, effectiveFrom, source }: PlanStatement, nowMs: number): Statement {
   return sql`INSERT INTO tenant_plans (tenant_id, effective_from, ordinal, plan_id, source, recorded_at)
@@ -104,17 +104,17 @@ function subscriptionStatements({ db }: WriteDeps, change: ChangeSet["subscripti
   ];
 }
 
-const isUnchangedSubscription = (before: SubscriptionRow): SQL | undefined =>
-  and(
-    eq(stripeSubscriptions.subscriptionId, before.subscriptionId),
-    eq(stripeSubscriptions.status, before.status),
-    is(stripeSubscriptions.stateAsOf, before.stateAsOf),
-    is(stripeSubscriptions.tenantId, before.tenantId),
-    is(stripeSubscriptions.priceId, before.priceId),
-    is(stripeSubscriptions.currentPeriodStart, before.currentPeriodStart),
-    is(stripeSubscriptions.currentPeriodEnd, before.currentPeriodEnd),
-    is(stripeSubscriptions.priceIds, before.priceIds),
-  );
+const isUnchangedSubscription = (before: SubscriptionRow): SQL =>
+  sql`subscription_id = ${before.subscriptionId} AND json_array(status, state_as_of, tenant_id, price_id, current_period_start,
+    current_period_end, price_ids) = ${JSON.stringify([
+      before.status,
+      before.stateAsOf,
+      before.tenantId,
+      before.priceId,
+      before.currentPeriodStart,
+      before.currentPeriodEnd,
+      before.priceIds,
+    ])}`;
 
 const toFunnelRow = (draft: FunnelDraft, nowMs: number): FunnelInsert => ({
   ts: formatInstant(nowMs),
