@@ -23,6 +23,7 @@ export async function findLivePlan(
     planId,
     sinceMs,
     eventNames: new Map(metered.map(({ meterKey, stripeEventName }) => [meterKey, stripeEventName])),
+    meterPrices: new Map(metered.map(({ meterKey, stripePriceId }) => [meterKey, stripePriceId])),
     unpricedMeters: plan === undefined || priceIds === null ? new Set() : listUnpriced(plan, new Set(priceIds)),
     period,
     invoiceGraceMs,
@@ -30,10 +31,18 @@ export async function findLivePlan(
   };
 }
 
-/** Meters whose price the subscription does not have: their own, and that of the plan, as far as the plan names them. */
+/**
+ * Meters whose price the subscription does not have: their own, or that of the plan. One whose price the plan does not name may
+ * have it among those that the plan does not name either; where there are none, nothing prices it.
+ */
 function listUnpriced({ stripePriceId, meters }: PlanVersion, held: ReadonlySet<string>): Set<string> {
+  const named = new Set([stripePriceId, ...meters.map((meter) => meter.stripePriceId)]);
+  const hasUnnamed = [...held].some((price) => !named.has(price));
   const isMissing = (price: string | null): boolean => price !== null && !held.has(price);
-  const unpriced = meters.filter((meter) => isMissing(stripePriceId) || isMissing(meter.stripePriceId));
+  const unpriced = meters.filter(
+    (meter) =>
+      isMissing(stripePriceId) || (meter.stripePriceId === null ? !hasUnnamed : isMissing(meter.stripePriceId)),
+  );
   return new Set(unpriced.map(({ meterKey }) => meterKey));
 }
 

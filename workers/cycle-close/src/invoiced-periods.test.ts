@@ -39,7 +39,7 @@ describe("a metered charge", () => {
   });
 
   test("that was planned in time and is sent too late is rejected for a person to see, and is never on no invoice unseen", async () => {
-    await stateSubscription({ start: "2026-12-01T00:00:00.000Z", end: "2027-01-01T00:00:00.000Z" });
+    await stateSubscription({ start: "2026-12-01T00:40:00.000Z", end: "2027-01-01T00:00:00.000Z" });
     const world = createWorld(Date.parse("2026-12-01T00:40:00Z"));
     await closeUnsent(world);
     world.clock.nowMs += 25 * 60 * 60 * 1_000;
@@ -55,12 +55,26 @@ describe("a metered charge", () => {
     [["price_plan"], "item 90 price_not_on_subscription"],
     [["price_api"], "item 90 price_not_on_subscription"],
     [undefined, "event 30"],
-  ])("of a subscription with the prices %j goes as: %s", async (prices, expected) => {
+  ] as const)("of a subscription with the prices %j goes as: %s", async (prices, expected) => {
     await execute("UPDATE plans SET stripe_price_id = 'price_plan'");
     await execute("UPDATE plan_meters SET stripe_price_id = 'price_api'");
-    await stateSubscription(prices === undefined ? {} : { prices });
+    await stateSubscription(prices === undefined ? {} : { prices: [...prices] });
     const world = createWorld();
     await close(world);
     expect(held(world)).toEqual([expected]);
   });
+
+  test.each([
+    [["price_plan"], "item 90 price_not_on_subscription"],
+    [["price_plan", "price_unnamed"], "event 30"],
+  ] as const)(
+    "of a meter without a named price, of a subscription with the prices %j, goes as: %s",
+    async (prices, expected) => {
+      await execute("UPDATE plans SET stripe_price_id = 'price_plan'");
+      await stateSubscription({ prices: [...prices] });
+      const world = createWorld();
+      await close(world);
+      expect(held(world)).toEqual([expected]);
+    },
+  );
 });

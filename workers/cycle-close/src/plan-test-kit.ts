@@ -74,6 +74,7 @@ export const liveOn = ({ planId, billingMode, meters }: PlanVersion): LivePlan =
   eventNames: new Map(
     billingMode === "meter_event" ? meters.map((meter) => [meter.meterKey, meter.stripeEventName]) : [],
   ),
+  meterPrices: new Map(meters.map((meter) => [meter.meterKey, meter.stripePriceId])),
   unpricedMeters: new Set(),
   period: null,
   invoiceGraceMs: 3_600_000,

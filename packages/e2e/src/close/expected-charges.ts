@@ -32,6 +32,7 @@ export const textOfCharge = ({ meter_key: meter, corrected_cycle: corrected, mod
 function amountReason({ subscription, plan }: FleetTenant, line: ExpectedLine, close: Close): string | undefined {
   switch (subscription) {
     case "running": {
+      if (line.units < 0n) return "negative_units";
       const isFlat = plan.meters.find(({ meterKey }) => meterKey === line.meterKey)?.price.model === "flat";
       return line.correctedCycle === close.cycle || isFlat ? undefined : "share_of_tiers";
     }
@@ -41,6 +42,7 @@ function amountReason({ subscription, plan }: FleetTenant, line: ExpectedLine, c
       return "plan_left";
     case "back":
       if (close.cycle === close.cycles.first) return "subscribed_later";
+      if (line.units < 0n) return "negative_units";
       return line.correctedCycle === close.cycle ? undefined : "corrects_an_amount";
   }
 }

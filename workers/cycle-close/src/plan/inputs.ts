@@ -95,6 +95,8 @@ export interface LivePlan {
   sinceMs: number | null;
   /** By meter, what the version in force sends to billing meters; empty when it sends nothing there. */
   eventNames: ReadonlyMap<string, string | null>;
+  /** By meter, the metered price that the version in force names. */
+  meterPrices: ReadonlyMap<string, string | null>;
   /** Meters whose prices the subscription is known not to have. */
   unpricedMeters: ReadonlySet<string>;
   /** What Stripe invoices next; null while no event said so. */

@@ -40,8 +40,11 @@ describe("a meter event and the invoice of its time", () => {
     ],
   ])("is sent until the invoice is final when the period %s", (_, start, end, finalAt) => {
     const period = { startMs: at(start), endMs: at(end) };
-    expect(chargesOf({ period })).toMatchObject([{ mode: "meter_event", payload: { send_by: at(finalAt) / 1_000 } }]);
-    const lastMs = at(finalAt) - HOUR_MS / 4;
+    const askedAtMs = at("2026-12-01T00:00:00Z");
+    expect(chargesOf({ period, askedAtMs })).toMatchObject([
+      { mode: "meter_event", payload: { send_by: at(finalAt) / 1_000 } },
+    ]);
+    const lastMs = at(finalAt) - HOUR_MS;
     expect(wayOf({ period, askedAtMs: lastMs })).toEqual(["meter_event"]);
     expect(wayOf({ period, askedAtMs: lastMs + 1 })).toEqual(["period_invoiced"]);
   });
@@ -70,9 +73,40 @@ describe("a meter event and the invoice of its time", () => {
 });
 
 describe("a line that Stripe cannot price rightly", () => {
+  test("is an amount when its units are negative: a negative sum bills nothing there", () => {
+    const stored = asStored(
+      planTenantClose(closeInputs(metered, { cycle: "2026-10", usage: [usage("api", 9n)] })).lines,
+    );
+    const late = [{ meterKey: "api", correctedCycle: "2026-10", qty: -4_000_000n, events: 1n, digest: "l" }];
+    expect(wayOf({}, { stored, late })).toEqual(["meter_event", "negative_units"]);
+  });
+
+  test("is an amount when the version that priced it names another metered price than the one in force", () => {
+    const named = {
+      ...metered,
+      meters: [planMeter("api", { stripeEventName: "api_calls", stripePriceId: "price_1" })],
+    };
+    expect(wayOf({ meterPrices: new Map([["api", "price_1"]]) }, {}, named)).toEqual(["meter_event"]);
+    expect(wayOf({ meterPrices: new Map([["api", "price_2"]]) }, {}, named)).toEqual(["price_not_on_subscription"]);
+  });
+
+  test("is an amount at tiers when Stripe's period is longer than a month", () => {
+    const year = { startMs: at("2026-03-10T00:00:00Z"), endMs: at("2027-03-10T00:00:00Z") };
+    expect(wayOf({ period: year }, {}, packaged)).toEqual(["share_of_tiers"]);
+    expect(wayOf({ period: year })).toEqual(["meter_event"]);
+  });
+
+  test("is an amount when its event lies before the period before the running one", () => {
+    const week = { startMs: at("2026-12-01T00:00:00Z"), endMs: at("2026-12-08T00:00:00Z") };
+    const names = nameParts("2026-11", ["2026-11-01T00", "2026-11-10T00"]);
+    const parts = names.map((part) => ({ part, plan: metered, usage: [usage("api", 10n)] }));
+    const askedAtMs = at("2026-12-01T00:00:00Z");
+    expect(wayOf({ period: week, askedAtMs }, { parts })).toEqual(["period_invoiced", "meter_event"]);
+  });
+
   test("is an amount when its event would be older than Stripe takes", () => {
     const eventAtMs = at("2026-11-30T23:59:59Z");
-    const lastMs = eventAtMs + EVENT_AGE_MS_MAX - HOUR_MS / 4;
+    const lastMs = eventAtMs + EVENT_AGE_MS_MAX - HOUR_MS;
     expect(wayOf({ askedAtMs: lastMs })).toEqual(["meter_event"]);
     expect(wayOf({ askedAtMs: lastMs + 1 })).toEqual(["event_too_old"]);
   });

@@ -58,7 +58,8 @@ function readStates(inputs: TenantCloseInputs, { correctedCycle, part }: LateUsa
 function termsOfStored({ snapshot, currency }: StoredLine): MeterTerms {
   const { events: _events, parts: _parts, meter_units: _units, corrects: _corrects, ...rest } = snapshot;
   const { level_micros: _level, level_at: _levelAt, amount_reason: _reason, ...terms } = rest;
-  return { currency, snapshot: terms };
+  // What could not be said of one line may be said of the next.
+  return { currency, snapshot: { ...terms, note: terms.note === "late_usage_not_priced" ? null : terms.note } };
 }
 
 /** Terms for a meter without any line in the part: the plan in force then, or none if that part was closed without it. */

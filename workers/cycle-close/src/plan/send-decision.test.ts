@@ -46,7 +46,9 @@ describe("sending", () => {
     const tried = row({ finalAtMs, intentAtMs: NOW_MS - HOUR_MS });
     expect(decideSend(tried, NOW_MS)).toEqual({ kind: "look_up" });
     expect(decideAfterLookUp(tried, { kind: "found", stripeId: "mev" }, NOW_MS)).toMatchObject({ kind: "sent" });
-    expect(decideAfterLookUp(tried, { kind: "absent" }, NOW_MS)).toMatchObject({ kind: "rejected" });
+    expect(decideAfterLookUp(tried, { kind: "absent" }, NOW_MS)).toMatchObject({ kind: "retry" });
+    const counted = row({ finalAtMs, intentAtMs: NOW_MS - 6 * HOUR_MS });
+    expect(decideAfterLookUp(counted, { kind: "absent" }, NOW_MS)).toMatchObject({ kind: "rejected" });
     expect(decideSend(row({ finalAtMs: NOW_MS }), NOW_MS)).toEqual({ kind: "send" });
   });
 

@@ -1,5 +1,5 @@
 import { EVENT_AGE_MS_MAX, STRIPE_KEY_REUSE_MS_MAX } from "@prego/core/limits";
-import { RETRY_AFTER_MS_MAX } from "../limits.ts";
+import { RETRY_AFTER_MS_MAX, SUM_DELAY_MS } from "../limits.ts";
 import type { StripeFailure } from "./stripe-failure.ts";
 
 /** What a decision needs to know of an outbox row. */
@@ -76,7 +76,10 @@ export function decideAfterLookUp(row: SendState, finding: Finding, nowMs: numbe
       return retryLater(row, finding.reason, nowMs);
     case "absent": {
       const tooLate = findTooLate(row, nowMs);
-      return tooLate === undefined ? { kind: "renew" } : { kind: "rejected", reason: tooLate };
+      if (tooLate === undefined) return { kind: "renew" };
+      // Stripe counts an event some time after it took it: nobody may bill by hand what it will still count.
+      const mayBeCounted = row.intentAtMs !== null && nowMs - row.intentAtMs < SUM_DELAY_MS;
+      return mayBeCounted ? retryLater(row, "not_counted_yet", nowMs) : { kind: "rejected", reason: tooLate };
     }
   }
 }

@@ -7,7 +7,7 @@ const Micros = z.string().regex(/^-?[0-9]{1,30}$/);
 /**
  * Why Stripe cannot price a line of a plan in mode `meter_event`, so that its charge is an amount that we priced: no subscription
  * that Stripe invoices; another plan by now; plan or subscription are younger than the event would be; the plan's version of now
- * does not send this meter there; the subscription lacks a price of it; Stripe has invoiced the time of the event; the event is
+ * does not send this meter there; the subscription lacks a price of it; a negative sum bills nothing there; Stripe has invoiced the time of the event; the event is
  * older than Stripe takes; what the line corrects was an amount; tiers apply to a sum of which the line is a share.
  */
 export const AmountReason = z.enum([
@@ -16,6 +16,7 @@ export const AmountReason = z.enum([
   "subscribed_later",
   "meter_not_in_live_plan",
   "price_not_on_subscription",
+  "negative_units",
   "period_invoiced",
   "event_too_old",
   "corrects_an_amount",
