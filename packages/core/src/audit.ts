@@ -1,4 +1,4 @@
-import { sha256Hex } from "./auth.ts";
+import { sha256Hex, toHex } from "./auth.ts";
 
 /** What changed, as the caller states it. `detail` may hold personal data: it goes to a side table that a purge removes. */
 export interface AuditChange {
@@ -34,7 +34,7 @@ export async function createAuditEntry(
   change: AuditChange,
   context: { nowMs: number; salt: Uint8Array },
 ): Promise<AuditEntry> {
-  const salt = Array.from(context.salt, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const salt = toHex(context.salt);
   const detailJson = canonicalJson(change.detail ?? {});
   return {
     ts: new Date(context.nowMs).toISOString(),

@@ -75,7 +75,8 @@ function isSameDigest(left: Uint8Array, right: Uint8Array): boolean {
 
 const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
-function toHex(bytes: Uint8Array): string {
+/** Bytes as lower-case hex. */
+export function toHex(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += HEX_OF_BYTE[byte] ?? "";
   return text;

@@ -1,3 +1,4 @@
+import { toHex } from "@prego/core/auth";
 import { READ_CHUNK_BYTES } from "./limits.ts";
 
 /** Length and SHA-256 (hex) of what was read. */
@@ -38,8 +39,5 @@ export async function drain(
     // Closed in every case: a digest that is given up would reject with nobody listening.
     await hash.close();
   }
-  return { bytes, sha256: toHex(await digest.digest) };
+  return { bytes, sha256: toHex(new Uint8Array(await digest.digest)) };
 }
-
-const toHex = (buffer: ArrayBuffer): string =>
-  Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");

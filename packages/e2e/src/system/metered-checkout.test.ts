@@ -1,24 +1,13 @@
-import { LOCAL_SECRETS, startEphemeralStack, type EphemeralStack } from "@prego/local/stack";
-import {
-  createStripeEmulator,
-  serveEmulator,
-  type EmulatorServer,
-  type StripeEmulator,
-} from "@prego/local/stripe-emulator";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { startStripeStack, type StripeStack } from "./stripe-stack-test-kit.ts";
 
-let emulator: StripeEmulator;
-let server: EmulatorServer;
-let stack: EphemeralStack;
+let running: StripeStack;
 
 const CREATED = "2026-01-01T00:00:00.000Z";
 
 beforeAll(async () => {
-  emulator = createStripeEmulator({ secretKeys: [LOCAL_SECRETS.STRIPE_SECRET_KEY] });
-  server = await serveEmulator(emulator);
-  stack = await startEphemeralStack({ stripeUrl: server.url, githubUrl: "http://127.0.0.1:9" });
-  const url = new URL("/webhooks/stripe", stack.url).href;
-  emulator.setEndpoints([{ url, secret: LOCAL_SECRETS.STRIPE_WEBHOOK_SECRET }]);
+  running = await startStripeStack();
+  const { emulator, stack } = running;
   const price = { product: "prod_studio", currency: "usd" };
   emulator.seed({
     products: [{ id: "prod_studio", name: "Studio" }],
@@ -36,22 +25,18 @@ beforeAll(async () => {
     .bind(CREATED)
     .run();
 });
-afterAll(async () => {
-  await stack.close();
-  await server.close();
-});
+afterAll(() => running.close());
 
-async function post<T>(url: URL | string, body: object): Promise<T> {
-  const headers = { "content-type": "application/json", authorization: `Bearer ${LOCAL_SECRETS.INTERNAL_API_KEY}` };
-  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+async function post<T>(target: string, body: object): Promise<T> {
+  const response = await running.post(target, body);
   expect(response.ok, `${response.url}: ${response.status}`).toBe(true);
   return response.json<T>();
 }
 
 test("a paid checkout makes a subscription with every price of the plan, and its row knows them", async () => {
   const meter = { meter_key: "renders", display_name: "Renders", unit: "render", aggregation: "sum" };
-  await post(new URL("/internal/meters", stack.url), meter);
-  await post(new URL("/internal/plans", stack.url), {
+  await post("/internal/meters", meter);
+  await post("/internal/plans", {
     plan_id: "studio",
     name: "Studio",
     currency: "usd",
@@ -68,13 +53,13 @@ test("a paid checkout makes a subscription with every price of the plan, and its
     ],
   });
   const wish = { slug: "studio-one", plan: "studio", region: "eu" };
-  const session = await post<{ session_id: string }>(new URL("/v1/checkout", stack.url), wish);
-  await post(`${server.url}/_emulator/checkout`, { session: session.session_id });
-  expect((await emulator.deliverPending()).failed).toBe(0);
+  const session = await post<{ session_id: string }>("/v1/checkout", wish);
+  await post(`${running.server.url}/_emulator/checkout`, { session: session.session_id });
+  expect((await running.emulator.deliverPending()).failed).toBe(0);
 
-  const [subscription] = emulator.state.subscriptions.values();
+  const [subscription] = running.emulator.state.subscriptions.values();
   const [item] = subscription?.items.data ?? [];
-  const { DB } = await stack.bindings();
+  const { DB } = await running.stack.bindings();
   expect(await DB.prepare("SELECT * FROM stripe_subscriptions").all()).toMatchObject({
     results: [
       {

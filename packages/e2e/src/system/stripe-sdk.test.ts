@@ -1,42 +1,25 @@
-import { LOCAL_SECRETS, startEphemeralStack, type EphemeralStack } from "@prego/local/stack";
-import {
-  createStripeEmulator,
-  serveEmulator,
-  type EmulatorServer,
-  type StripeEmulator,
-} from "@prego/local/stripe-emulator";
+import { LOCAL_SECRETS } from "@prego/local/stack";
 import Stripe from "stripe";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startStripeStack, type StripeStack } from "./stripe-stack-test-kit.ts";
 import { notOffered } from "./stripe-urls.ts";
 
-let emulator: StripeEmulator;
-let server: EmulatorServer;
-let stack: EphemeralStack;
+let emulator: StripeStack["emulator"];
+let server: StripeStack["server"];
+let stack: StripeStack["stack"];
+let postInternal: StripeStack["post"];
+let close: StripeStack["close"];
 let stripe: Stripe;
 
 beforeAll(async () => {
-  emulator = createStripeEmulator({ secretKeys: [LOCAL_SECRETS.STRIPE_SECRET_KEY] });
-  server = await serveEmulator(emulator);
-  stack = await startEphemeralStack({ stripeUrl: server.url, githubUrl: "http://127.0.0.1:9" });
-  const url = new URL("/webhooks/stripe", stack.url).href;
-  emulator.setEndpoints([{ url, secret: LOCAL_SECRETS.STRIPE_WEBHOOK_SECRET }]);
+  ({ emulator, server, stack, post: postInternal, close } = await startStripeStack());
   stripe = connect(LOCAL_SECRETS.STRIPE_SECRET_KEY);
 });
-afterAll(async () => {
-  await stack.close();
-  await server.close();
-});
+afterAll(() => close());
 
 /** The SDK as its users make it, with nothing but the address changed. */
 const connect = (key: string): Stripe =>
   new Stripe(key, { host: "127.0.0.1", port: server.port, protocol: "http", maxNetworkRetries: 0 });
-
-const postInternal = (path: string, body: object): Promise<Response> =>
-  fetch(new URL(path, stack.url), {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${LOCAL_SECRETS.INTERNAL_API_KEY}` },
-    body: JSON.stringify(body),
-  });
 
 const pay = (session: string): Promise<Response> =>
   fetch(`${server.url}/_emulator/checkout`, {

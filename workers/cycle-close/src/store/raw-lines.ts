@@ -1,3 +1,4 @@
+import { toHex } from "@prego/core/auth";
 import { USAGE_LINE_CHARS_MAX } from "@prego/core/usage-event";
 
 /** What reading one object gave. */
@@ -30,6 +31,5 @@ export async function readRawLines(
   }
   if (rest !== "") onLine(rest);
   await writer.close();
-  const bytes = new Uint8Array(await digest.digest);
-  return { kind: "read", sha256: Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+  return { kind: "read", sha256: toHex(new Uint8Array(await digest.digest)) };
 }
